@@ -1,0 +1,130 @@
+// Package resource models one declared or live thing as a tree in which every
+// value knows its place.
+//
+//	Resource  an ID, a tree of Values and where it came from
+//	ID        group, version, kind, namespace and name
+//	Value     a null, bool, int, float, string, list or map with its byte span
+//	Path      the way from a resource's root to one of its values
+//	Origin    the file, document and rendering steps that produced a resource
+//	Location  a file and a span: what a finding points at
+//	Set       resources in a stable order, with indexes
+//
+// Text becomes Values through ParseYAML and ParseJSON. Both keep the order of
+// keys and the spans of keys and values, and both report what is wrong with a
+// line and a column.
+package resource
+
+import (
+	"strings"
+
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// ID identifies a Kubernetes object. Namespace is empty for cluster-scoped
+// kinds and where the manifest leaves it to the target.
+type ID struct {
+	Group, Version, Kind, Namespace, Name string
+}
+
+// Key identifies the object without its API version, since the same object can
+// be read under several: group/kind/namespace/name.
+func (id ID) Key() string {
+	return id.Group + "/" + id.Kind + "/" + id.Namespace + "/" + id.Name
+}
+
+// APIVersion returns group/version, or the version alone for the core group.
+func (id ID) APIVersion() string {
+	if id.Group == "" {
+		return id.Version
+	}
+	return id.Group + "/" + id.Version
+}
+
+// String returns what people write: "Deployment payments/api".
+func (id ID) String() string {
+	if id.Namespace == "" {
+		return id.Kind + " " + id.Name
+	}
+	return id.Kind + " " + id.Namespace + "/" + id.Name
+}
+
+// ParseKey is the inverse of Key. The version stays empty.
+func ParseKey(key string) (ID, bool) {
+	parts := strings.SplitN(key, "/", 4)
+	if len(parts) != 4 {
+		return ID{}, false
+	}
+	return ID{Group: parts[0], Kind: parts[1], Namespace: parts[2], Name: parts[3]}, true
+}
+
+// Resource is one object with its positions.
+type Resource struct {
+	ID     ID
+	Root   *Value
+	Origin Origin
+}
+
+// Origin tells where a resource came from.
+type Origin struct {
+	Renderer string       // manifest, kustomize or helm
+	File     *source.File // the manifest, base or template that declares the resource
+	Document int          // which document of File, from 0; -1 when unknown
+	Span     source.Span  // of that document in File; zero when unknown
+	Via      []string     // files that had a part in it, nearest first: overlay, patch, values, chart
+
+	// Locator finds the source of a value in rendered text. Nil means that
+	// the spans of Root are spans in File.
+	Locator func(Path) (Location, bool)
+}
+
+// Location is a place in a file. Exact is false when the place is only the
+// nearest that is known: the document, or the file.
+type Location struct {
+	File  *source.File
+	Span  source.Span
+	Exact bool
+}
+
+// Position returns where the location starts.
+func (l Location) Position() source.Position {
+	if l.File == nil {
+		return source.Position{}
+	}
+	return l.File.Position(l.Span.Start)
+}
+
+// Locate returns the place of the value at path. If the value is absent, it is
+// the place of the nearest ancestor that is present: its key where it has one,
+// so that one line is marked and not a block.
+func (r *Resource) Locate(path Path) Location {
+	if r.Origin.Locator != nil {
+		for p := path; ; p = p[:len(p)-1] {
+			if loc, ok := r.Origin.Locator(p); ok {
+				return loc
+			}
+			if len(p) == 0 {
+				return Location{File: r.Origin.File, Span: r.Origin.Span}
+			}
+		}
+	}
+	return Location{File: r.Origin.File, Span: r.Root.spanAt(path), Exact: true}
+}
+
+// Set is a list of resources in rendering order, indexed by key.
+type Set struct {
+	All   []*Resource
+	byKey map[string]*Resource
+}
+
+// NewSet indexes resources. Of two with one key the last one counts; who has
+// to refuse duplicates does so before.
+func NewSet(all []*Resource) *Set {
+	s := &Set{All: all, byKey: make(map[string]*Resource, len(all))}
+	for _, r := range all {
+		s.byKey[r.ID.Key()] = r
+	}
+	return s
+}
+
+// Get returns the resource with the key of id, or nil.
+func (s *Set) Get(id ID) *Resource { return s.byKey[id.Key()] }

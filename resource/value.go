@@ -1,0 +1,203 @@
+package resource
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// Kind is the type of a Value.
+type Kind uint8
+
+// The kinds of values: those of JSON, with whole numbers told apart.
+const (
+	Null Kind = iota
+	Bool
+	Int
+	Float
+	String
+	List
+	Map
+)
+
+// Value is one node of a resource. Numbers, strings and booleans carry their
+// Go value; Span covers the whole of the value in its text, quotes and block
+// indicators included. A Value is never changed after parsing.
+type Value struct {
+	Kind   Kind
+	Quoted bool // a string that was written in quotes or as a block
+	Bool   bool
+	Int    int64
+	Float  float64
+	Str    string // the string; for numbers and booleans, their spelling in the text
+	Items  []*Value
+	Fields []Field
+	Span   source.Span
+
+	// Unknown says why the value is not known, and is empty for known ones.
+	Unknown string
+}
+
+// Field is one entry of a map, in the order of the text.
+type Field struct {
+	Key     string
+	KeySpan source.Span
+	Value   *Value
+}
+
+// Get returns the value of a key, or nil when v is not a map or has no such key.
+func (v *Value) Get(key string) *Value {
+	if v == nil {
+		return nil
+	}
+	for i := range v.Fields {
+		if v.Fields[i].Key == key {
+			return v.Fields[i].Value
+		}
+	}
+	return nil
+}
+
+// At follows a path and returns the value there, or nil.
+func (v *Value) At(path Path) *Value {
+	for _, s := range path {
+		if v = v.step(s); v == nil {
+			return nil
+		}
+	}
+	return v
+}
+
+// Text returns the string of a string value, and "" for everything else.
+func (v *Value) Text() string {
+	if v == nil || v.Kind != String {
+		return ""
+	}
+	return v.Str
+}
+
+func (v *Value) step(s Step) *Value {
+	if v == nil {
+		return nil
+	}
+	if !s.IsIndex() {
+		return v.Get(s.Name)
+	}
+	if i := s.Index(); v.Kind == List && i < len(v.Items) {
+		return v.Items[i]
+	}
+	return nil
+}
+
+// spanAt returns the span of the value at path; of the key of the deepest
+// present ancestor when the value is absent.
+func (v *Value) spanAt(path Path) source.Span {
+	if v == nil {
+		return source.Span{}
+	}
+	anchor := v.Span
+	for _, s := range path {
+		next := v.step(s)
+		if next == nil {
+			return anchor
+		}
+		anchor = next.Span
+		if !s.IsIndex() && (next.Kind == Map || next.Kind == List) {
+			anchor = v.keySpan(s.Name)
+		}
+		v = next
+	}
+	return anchor
+}
+
+func (v *Value) keySpan(key string) source.Span {
+	for i := range v.Fields {
+		if v.Fields[i].Key == key {
+			return v.Fields[i].KeySpan
+		}
+	}
+	return source.Span{}
+}
+
+// Step is one element of a Path: a key or an index.
+type Step struct {
+	Name  string // the key; of an index, the identity of the item if it has one
+	index int    // index + 1; 0 for a key
+}
+
+// Key returns the step into a map.
+func Key(name string) Step { return Step{Name: name} }
+
+// Index returns the step into a list.
+func Index(i int) Step { return Step{index: i + 1} }
+
+// IsIndex reports whether the step goes into a list.
+func (s Step) IsIndex() bool { return s.index > 0 }
+
+// Index returns the position in the list, from 0.
+func (s Step) Index() int { return s.index - 1 }
+
+// Path leads from a resource's root to a value.
+type Path []Step
+
+// String returns the path as kubectl writes it: spec.containers[0].image.
+// Keys that contain a dot or a bracket are quoted: labels["app.kubernetes.io/name"].
+func (p Path) String() string {
+	var b strings.Builder
+	for i, s := range p {
+		switch {
+		case s.IsIndex():
+			b.WriteString("[" + strconv.Itoa(s.Index()) + "]")
+		case s.Name == "" || strings.ContainsAny(s.Name, ".[]\" "):
+			b.WriteString("[" + strconv.Quote(s.Name) + "]")
+		default:
+			if i > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(s.Name)
+		}
+	}
+	return b.String()
+}
+
+// Append returns a new path that is one step longer.
+func (p Path) Append(s Step) Path {
+	return append(append(make(Path, 0, len(p)+1), p...), s)
+}
+
+// listKeys are the fields by which items of Kubernetes lists are told apart,
+// in order of preference.
+var listKeys = []string{"name", "key", "mountPath", "containerPort", "port", "ip", "type", "uid"}
+
+// Stable returns the path with list items named by their own identity instead
+// of their position, where they have one: spec.containers[api].image. It stays
+// the same when items are reordered, and so identifies findings.
+func (v *Value) Stable(path Path) string {
+	var b strings.Builder
+	for i, s := range path {
+		next := v.step(s)
+		if !s.IsIndex() {
+			if i > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(s.Name)
+		} else {
+			b.WriteString("[" + itemName(next, s.Index()) + "]")
+		}
+		v = next
+	}
+	return b.String()
+}
+
+func itemName(item *Value, index int) string {
+	for _, key := range listKeys {
+		if id := item.Get(key); id != nil && (id.Kind == String || id.Kind == Int) && id.Str != "" {
+			return id.Str
+		}
+	}
+	if item != nil && item.Kind == String && len(item.Str) <= 64 {
+		return item.Str
+	}
+	return strconv.Itoa(index)
+}

@@ -1,0 +1,77 @@
+// Package render turns files into resources. Parsing a plain manifest is
+// rendering too: what reads resources does not care how they came about.
+//
+//	Unit      a directory or file that renders on its own, and how
+//	Renderer  one way to render: manifest, kustomize, helm
+//	Options   what a renderer may know besides the files
+//	Result    resources with their origins, problems with their places, and
+//	          what was passed over with the reason
+//
+// A renderer reads files through a source.Tree only. It never runs a program,
+// opens a connection, or asks a cluster.
+package render
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// Options are what a renderer may know besides the files.
+type Options struct {
+	Namespace   string         // for Helm's .Release.Namespace and kustomize's default
+	ReleaseName string         // Helm; the unit's base name by default
+	Values      map[string]any // Helm; over the chart's own values
+	ValuesFiles []string       // Helm; paths in the tree, in rising precedence
+	KubeVersion string         // Helm's .Capabilities.KubeVersion, such as "v1.36.3"
+	APIVersions []string       // Helm's .Capabilities.APIVersions, besides the built-in ones
+	IncludeCRDs bool           // Helm: the crds directory
+}
+
+// Unit is something that renders on its own.
+type Unit struct {
+	Path     string // directory or file, relative to the tree's root
+	Renderer string // manifest, kustomize or helm
+}
+
+// Renderer is one way to turn files into resources.
+type Renderer interface {
+	// Name is what Unit.Renderer and Origin.Renderer say.
+	Name() string
+	// Detect reports whether the directory is a unit of this renderer.
+	Detect(tree source.Tree, dir string) bool
+	// Render renders the directory or file at path. What is wrong with single
+	// files is in Result.Problems; the error is for a unit that gives nothing.
+	Render(ctx context.Context, tree source.Tree, path string, opts Options) (*Result, error)
+}
+
+// Result is what a unit renders to.
+type Result struct {
+	Resources []*resource.Resource
+	Problems  []Problem
+	Skipped   []Skipped
+	Files     []string // every file that had a part in the result, sorted
+	Impure    []string // functions of templates whose result depends on more than the files: lookup, randAlphaNum, now
+}
+
+// Problem is an error at a place: a file that cannot be parsed, a template
+// that fails, a base that is missing.
+type Problem struct {
+	Path     string
+	Position source.Position // zero when only the file is known
+	Message  string
+	Hint     string // what to do about it
+}
+
+func (p Problem) Error() string {
+	at := p.Path
+	if p.Position.Line > 0 {
+		at = fmt.Sprintf("%s:%d:%d", p.Path, p.Position.Line, p.Position.Column)
+	}
+	return at + ": " + p.Message
+}
+
+// Skipped is a file that was passed over on purpose.
+type Skipped struct{ Path, Reason string }

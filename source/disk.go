@@ -1,0 +1,184 @@
+package source
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"sort"
+	"strings"
+	"syscall"
+)
+
+// DiskOptions limits what a disk tree reads. The zero value is the default.
+type DiskOptions struct {
+	MaxFileSize int64 // bytes; 0 means DefaultMaxFileSize
+}
+
+// Disk returns the tree below the directory root. Names ".git" do not exist in
+// it, at any depth. Nothing outside the directory is ever opened, even while
+// others change it.
+func Disk(root string, opts DiskOptions) (Tree, error) {
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return nil, err
+	}
+	if opts.MaxFileSize == 0 {
+		opts.MaxFileSize = DefaultMaxFileSize
+	}
+	return &diskTree{root: r, max: opts.MaxFileSize}, nil
+}
+
+type diskTree struct {
+	root *os.Root // closed by its finalizer
+	max  int64
+}
+
+func (d *diskTree) Revision() Revision { return Revision{Source: d.root.Name()} }
+
+func (d *diskTree) Stat(name string) (Entry, error) {
+	real, err := d.resolve(name, false)
+	if err != nil {
+		return Entry{}, err
+	}
+	info, err := d.lstat(real)
+	if err != nil {
+		return Entry{}, err
+	}
+	e := diskEntry(info)
+	e.Name = path.Base(real)
+	return e, nil
+}
+
+func (d *diskTree) Readlink(name string) (string, error) {
+	real, err := d.resolve(name, false)
+	if err != nil {
+		return "", err
+	}
+	info, err := d.lstat(real)
+	if err != nil {
+		return "", err
+	}
+	if info.Mode()&fs.ModeSymlink == 0 {
+		return "", &KindError{Path: name, Mode: diskEntry(info).Mode}
+	}
+	return d.root.Readlink(real)
+}
+
+func (d *diskTree) ReadDir(name string) ([]Entry, error) {
+	f, info, err := d.open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if !info.IsDir() {
+		return nil, &KindError{Path: name, Mode: diskEntry(info).Mode}
+	}
+	infos, err := f.Readdir(-1)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]Entry, 0, len(infos))
+	for _, info := range infos {
+		if !isGitDir(info.Name()) {
+			entries = append(entries, diskEntry(info))
+		}
+	}
+	sort.Slice(entries, func(i, j int) bool { return entries[i].Name < entries[j].Name })
+	return entries, nil
+}
+
+func (d *diskTree) ReadFile(name string) ([]byte, error) {
+	f, info, err := d.open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if !info.Mode().IsRegular() {
+		return nil, &KindError{Path: name, Mode: diskEntry(info).Mode}
+	}
+	if info.Size() > d.max {
+		return nil, &TooLargeError{Path: name, Size: info.Size(), Limit: d.max}
+	}
+	content, err := io.ReadAll(io.LimitReader(f, d.max+1)) // it may grow meanwhile
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(content)) > d.max {
+		return nil, &TooLargeError{Path: name, Size: int64(len(content)), Limit: d.max}
+	}
+	return content, nil
+}
+
+// open opens a file or directory. O_NONBLOCK keeps a FIFO from blocking us.
+func (d *diskTree) open(name string) (*os.File, fs.FileInfo, error) {
+	real, err := d.resolve(name, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := d.root.OpenFile(real, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, absentIfNotDir(name, err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+func (d *diskTree) resolve(name string, follow bool) (string, error) {
+	real, err := Resolve(name, follow, func(p string) (string, bool, error) {
+		info, err := d.lstat(p)
+		if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+			return "", false, err
+		}
+		target, err := d.root.Readlink(p)
+		return target, err == nil, err
+	})
+	if err != nil {
+		return "", err
+	}
+	if isGitDir(path.Base(real)) {
+		return "", notExist(name)
+	}
+	return real, nil
+}
+
+func (d *diskTree) lstat(name string) (fs.FileInfo, error) {
+	if isGitDir(path.Base(name)) {
+		return nil, notExist(name)
+	}
+	info, err := d.root.Lstat(name)
+	if err != nil {
+		return nil, absentIfNotDir(name, err)
+	}
+	return info, nil
+}
+
+// absentIfNotDir makes file/x as absent as dir/x: no tree has such a path.
+func absentIfNotDir(name string, err error) error {
+	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrNotExist) {
+		return notExist(name)
+	}
+	return err
+}
+
+func isGitDir(name string) bool { return strings.EqualFold(name, ".git") }
+
+func diskEntry(info fs.FileInfo) Entry {
+	e := Entry{Name: info.Name(), Mode: ModeOther, Size: info.Size()}
+	switch m := info.Mode(); {
+	case m.IsRegular() && m&0o111 != 0:
+		e.Mode = ModeExecutable
+	case m.IsRegular():
+		e.Mode = ModeFile
+	case m.IsDir():
+		e.Mode, e.Size = ModeDir, -1
+	case m&fs.ModeSymlink != 0:
+		e.Mode = ModeSymlink
+	}
+	return e
+}

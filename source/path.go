@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxLinks bounds the symbolic links followed for one path, as kernels do.
@@ -87,28 +88,26 @@ func Resolve(name string, follow bool, readlink func(path string) (target string
 		if links++; links > maxLinks {
 			return "", &LinkLoopError{Path: name}
 		}
-		cleaned, err := linkTarget(done, target)
-		if err != nil {
+		if strings.HasPrefix(target, "/") {
 			return "", &EscapeError{Path: name, Target: target}
 		}
-		rest = strings.Trim(cleaned+"/"+tail, "/")
+		if rest = withoutDots(target + "/" + tail); !utf8.ValidString(rest) || strings.ContainsAny(rest, "\x00\\") {
+			return "", notExist(name) // as no path of a tree can name it
+		}
 	}
 	return done, nil
 }
 
-// linkTarget checks the text of a link found in dir, and drops "." and empty
-// elements. ".." stays, because what it means depends on links before it.
-func linkTarget(dir, target string) (string, error) {
-	if target == "" || target[0] == '/' || strings.ContainsAny(target, "\x00\\") {
-		return "", fs.ErrInvalid
-	}
+// withoutDots drops "." and empty elements. ".." stays, because what it means
+// depends on links before it.
+func withoutDots(name string) string {
 	var elems []string
-	for elem := range strings.SplitSeq(target, "/") {
+	for elem := range strings.SplitSeq(name, "/") {
 		if elem != "" && elem != "." {
 			elems = append(elems, elem)
 		}
 	}
-	return strings.Join(elems, "/"), nil
+	return strings.Join(elems, "/")
 }
 
 // CheckPath returns an error that matches fs.ErrInvalid unless name is a clean

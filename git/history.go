@@ -1,0 +1,63 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// Range returns the commits that are reachable from one and not from the other,
+// parents before children. From may be "", for all of them. More commits than
+// Options.MaxCommits give a LimitError.
+func (m *Mirror) Range(ctx context.Context, from, to string) ([]string, error) {
+	return m.revList(ctx, from, to)
+}
+
+// FirstParents returns the commits of Range that are on the way from the newest
+// one along first parents, oldest first: the history of the branch itself.
+func (m *Mirror) FirstParents(ctx context.Context, from, to string) ([]string, error) {
+	return m.revList(ctx, from, to, "--first-parent")
+}
+
+func (m *Mirror) revList(ctx context.Context, from, to string, options ...string) ([]string, error) {
+	if err := m.expect(ctx, to, "commit"); err != nil {
+		return nil, err
+	}
+	args := append([]string{"rev-list", "--topo-order", "--reverse", "--max-count=" + strconv.Itoa(m.opts.MaxCommits+1)}, options...)
+	args = append(args, "--end-of-options", to)
+	if from != "" {
+		if err := m.expect(ctx, from, "commit"); err != nil {
+			return nil, err
+		}
+		args = append(args, "^"+from)
+	}
+	out, err := m.run(ctx, m.environment(), args...)
+	if err != nil {
+		return nil, m.localFailure(err)
+	}
+	ids := strings.Fields(string(out))
+	if len(ids) > m.opts.MaxCommits {
+		return nil, &LimitError{What: "commits to look at", Limit: int64(m.opts.MaxCommits)}
+	}
+	return ids, nil
+}
+
+// IsAncestor reports whether b can be reached from a's children, or is a itself.
+// Commits that are not in the mirror, or have gaps between them, give an error:
+// what is unknown is not false.
+func (m *Mirror) IsAncestor(ctx context.Context, a, b string) (bool, error) {
+	for _, id := range []string{a, b} {
+		if err := m.expect(ctx, id, "commit"); err != nil {
+			return false, err
+		}
+	}
+	_, err := m.run(ctx, m.environment(), "merge-base", "--is-ancestor", "--end-of-options", a, b)
+	if failure, ok := errors.AsType[*runError](err); ok && failure.code == 1 {
+		return false, nil
+	}
+	if err != nil {
+		return false, m.localFailure(err)
+	}
+	return true, nil
+}

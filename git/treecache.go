@@ -1,0 +1,169 @@
+package git
+
+import (
+	"context"
+	"sync"
+
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+const (
+	maxTreeObject = 64 << 20 // bytes of one tree object
+	cachedEntries = 200_000  // entries of directories in one generation of the cache
+)
+
+// dir is a tree object and all below it. It does not change.
+type dir struct {
+	id      string
+	entries []source.Entry // sorted by name
+	subdirs []*dir         // as entries; nil where there is none
+
+	total  int // entries here and below
+	depth  int // directories on the longest way down
+	length int // bytes of the longest path below
+}
+
+// treeCache holds the directories seen last, by id. Revisions that follow each
+// other share nearly all of them, so that only changed ones are read. There are
+// two generations: when the young one is full, it becomes the old one.
+type treeCache struct {
+	mirror     *Mirror
+	mu         sync.Mutex
+	young, old map[string]*dir
+	count      int // entries in young
+}
+
+func newTreeCache(m *Mirror) *treeCache {
+	return &treeCache{mirror: m, young: map[string]*dir{}}
+}
+
+func (c *treeCache) get(id string) *dir {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	d, ok := c.young[id]
+	if !ok {
+		if d = c.old[id]; d != nil {
+			c.add(d)
+		}
+	}
+	return d
+}
+
+func (c *treeCache) put(dirs map[string]*dir) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, d := range dirs {
+		c.add(d)
+	}
+}
+
+func (c *treeCache) add(d *dir) {
+	if c.count > cachedEntries {
+		c.old, c.young, c.count = c.young, map[string]*dir{}, 0
+	}
+	c.young[d.id] = d
+	c.count += len(d.entries)
+}
+
+// load returns a directory with everything below it. A directory that occurs
+// many times is read once, and counted as often as it occurs: a few small
+// objects that stand for billions of files cost nothing, and are refused.
+func (c *treeCache) load(ctx context.Context, id string) (*dir, error) {
+	if d := c.get(id); d != nil {
+		return d, nil
+	}
+	opts := c.mirror.opts
+	read := map[string]*dir{} // everything that is not in the cache
+	known := map[string]*dir{}
+	entries := 0
+	for level, ids := 0, []string{id}; len(ids) > 0; level++ {
+		if level > opts.MaxDepth {
+			return nil, &LimitError{What: "directories within each other", Limit: int64(opts.MaxDepth)}
+		}
+		var below []string
+		err := c.mirror.batch.read(ctx, ids, maxTreeObject, func(o object) error {
+			d, err := c.parse(o)
+			if err != nil {
+				return err
+			}
+			if entries += len(d.entries); entries > opts.MaxEntries {
+				return &LimitError{What: "files and directories in one tree", Limit: int64(opts.MaxEntries)}
+			}
+			read[d.id] = d
+			for _, e := range d.entries {
+				if e.Mode != source.ModeDir || read[e.ID] != nil || known[e.ID] != nil {
+					continue
+				}
+				if cached := c.get(e.ID); cached != nil {
+					known[e.ID] = cached
+					continue
+				}
+				known[e.ID] = pending
+				below = append(below, e.ID)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		ids = below
+	}
+	root := read[id]
+	if err := root.link(read, known); err != nil {
+		return nil, err
+	}
+	switch {
+	case root.total > opts.MaxEntries:
+		return nil, &LimitError{What: "files and directories in one tree", Limit: int64(opts.MaxEntries)}
+	case root.depth > opts.MaxDepth:
+		return nil, &LimitError{What: "directories within each other", Limit: int64(opts.MaxDepth)}
+	case root.length > opts.MaxPath:
+		return nil, &LimitError{What: "bytes in a path", Limit: int64(opts.MaxPath)}
+	}
+	c.put(read)
+	return root, nil
+}
+
+// pending marks a directory that is asked for and not yet read.
+var pending = &dir{}
+
+func (c *treeCache) parse(o object) (*dir, error) {
+	switch {
+	case o.kind != "tree":
+		return nil, c.mirror.incomplete(&MissingError{ID: o.id, Kind: "tree", Is: o.kind})
+	case o.size > maxTreeObject:
+		return nil, &LimitError{What: "bytes in a directory", Limit: maxTreeObject}
+	}
+	entries, err := parseTree(o.id, o.content)
+	if err != nil {
+		return nil, err
+	}
+	return &dir{id: o.id, entries: entries, total: -1}, nil
+}
+
+// link sets the pointers to the directories below, and sums them up. Content
+// hashes have no cycles.
+func (d *dir) link(read, known map[string]*dir) error {
+	if d.total >= 0 {
+		return nil
+	}
+	d.total, d.subdirs = len(d.entries), make([]*dir, len(d.entries))
+	for i, e := range d.entries {
+		d.length = max(d.length, len(e.Name))
+		if e.Mode != source.ModeDir {
+			continue
+		}
+		sub := read[e.ID]
+		if sub == nil {
+			sub = known[e.ID]
+		}
+		if err := sub.link(read, known); err != nil {
+			return err
+		}
+		d.subdirs[i] = sub
+		d.total = min(d.total+sub.total, 1<<40) // no overflow, however often it doubles
+		d.depth = max(d.depth, sub.depth+1)
+		d.length = max(d.length, len(e.Name)+1+sub.length)
+	}
+	return nil
+}

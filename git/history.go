@@ -53,7 +53,9 @@ func (m *Mirror) IsAncestor(ctx context.Context, a, b string) (bool, error) {
 		}
 	}
 	_, err := m.run(ctx, m.environment(), "merge-base", "--is-ancestor", "--end-of-options", a, b)
-	if failure, ok := errors.AsType[*runError](err); ok && failure.code == 1 {
+	// Git says "no", too, when it could not read a commit in between; but then it
+	// complains.
+	if failure, ok := errors.AsType[*runError](err); ok && failure.code == 1 && failure.stderr == "" {
 		return false, nil
 	}
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -132,6 +131,7 @@ func OpenMirror(ctx context.Context, opts Options) (*Mirror, error) {
 	if err := m.checkRepository(); err != nil {
 		return nil, err
 	}
+	m.sweep()
 	life, cancel := context.WithCancel(context.Background())
 	m.close = cancel
 	m.batch = &batch{mirror: m, life: life}
@@ -240,6 +240,9 @@ func (m *Mirror) fetch(ctx context.Context, refs []string) (absent string, err e
 	defer cancel(nil)
 	defer m.watchFetch(cancel)()
 	_, err = m.run(ctx, m.remoteEnvironment(), args...)
+	if err != nil {
+		m.sweep()
+	}
 	if limit, ok := errors.AsType[*LimitError](context.Cause(ctx)); ok {
 		return "", limit
 	}
@@ -387,8 +390,7 @@ func (m *Mirror) Keep(ctx context.Context, id string) error {
 	}
 	m.refs.Lock()
 	defer m.refs.Unlock()
-	_, err := m.run(ctx, m.environment(), "update-ref", "--end-of-options", "refs/holdfast/keep/"+id, id)
-	return m.localFailure(err)
+	return m.write(ctx, "update-ref", "--end-of-options", "refs/holdfast/keep/"+id, id)
 }
 
 // localFailure makes a CorruptError of a git process that failed on the mirror
@@ -398,18 +400,4 @@ func (m *Mirror) localFailure(err error) error {
 		return &CorruptError{Dir: m.opts.Dir, Reason: failure.Error()}
 	}
 	return err
-}
-
-// Collect packs the mirror and deletes objects that no ref needs and that are
-// older than age. It should run now and then, because fetches leave many packs.
-func (m *Mirror) Collect(ctx context.Context, age time.Duration) error {
-	m.refs.Lock()
-	defer m.refs.Unlock()
-	prune := "--prune=" + strconv.FormatInt(int64(age/time.Second), 10) + ".seconds.ago"
-	if age <= 0 {
-		prune = "--prune=now"
-	}
-	_, err := m.run(ctx, m.environment(), "gc", "--quiet", prune)
-	m.batch.stop() // it holds packs open that are gone
-	return m.localFailure(err)
 }

@@ -37,10 +37,14 @@ func parseRemote(raw, username, password string, allowed []string) (*remote, err
 	if strings.HasPrefix(raw, "-") {
 		return refuse("begins with a hyphen")
 	}
-	if m := scpLike.FindStringSubmatch(raw); m != nil && !strings.Contains(raw, "://") {
-		raw = "ssh://" + m[1] + "@" + m[2] + "/" + m[3]
-	}
 	scheme, rest, ok := strings.Cut(raw, "://")
+	scp := scpLike.FindStringSubmatch(raw)
+	if !ok && scp != nil { // stays as it is for git, as its path starts at the user's home
+		if _, err := parseRemote("ssh://"+scp[1]+"@"+scp[2]+"/"+scp[3], "", password, allowed); err != nil {
+			return nil, err
+		}
+		return &remote{url: raw}, nil
+	}
 	if !ok {
 		return refuse("needs the form https://host/path or user@host:path; use file:///path for a directory")
 	}
@@ -62,6 +66,9 @@ func parseRemote(raw, username, password string, allowed []string) (*remote, err
 	}
 	if u.RawQuery != "" || u.Fragment != "" || u.ForceQuery {
 		return refuse("has a query or fragment")
+	}
+	if strings.ContainsFunc(u.Path, unicode.IsControl) {
+		return refuse("holds an escaped control character")
 	}
 	if strings.HasPrefix(u.Path, "/-") || u.Path == "" || u.Path == "/" {
 		return refuse("has no path, or one that begins with a hyphen")

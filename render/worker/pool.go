@@ -1,0 +1,288 @@
+package worker
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// idleTime is how long a worker without a job keeps its memory.
+const idleTime = time.Minute
+
+// Pool runs jobs in processes, at most one per processor at a time. A process
+// that finished its job serves the next one.
+type Pool struct {
+	command func() *exec.Cmd
+	limits  Limits
+	slots   chan struct{}
+
+	mu     sync.Mutex
+	idle   []*process
+	closed bool
+}
+
+// NewPool returns a pool. The command must start the own program so that it calls
+// Serve on its standard input and output; unless it sets an environment it gets
+// an empty one. Nothing is started before the first job.
+func NewPool(command func() *exec.Cmd, limits Limits) *Pool {
+	return &Pool{
+		command: command,
+		limits:  limits.orDefault(),
+		slots:   make(chan struct{}, runtime.GOMAXPROCS(0)),
+	}
+}
+
+// Close ends the processes. Jobs that run are not waited for.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	idle := p.idle
+	p.idle, p.closed = nil, true
+	p.mu.Unlock()
+	for _, w := range idle {
+		w.kill()
+	}
+}
+
+// Run runs a job in a process.
+func (p *Pool) Run(ctx context.Context, job string, tree source.Tree, request []byte) ([]byte, error) {
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-p.slots }()
+
+	limits := p.limits
+	if deadline, ok := ctx.Deadline(); ok {
+		limits.Time = max(min(limits.Time, time.Until(deadline)), 1)
+	}
+	bounded, cancel := context.WithTimeout(ctx, limits.Time)
+	defer cancel()
+
+	w, err := p.take()
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(bounded, w.kill)
+	response, jobErr, err := w.do(jobHeader{Job: job, Limits: limits, Revision: tree.Revision()}, tree, request)
+	if !stop() || err != nil {
+		w.kill()
+		return nil, explain(ctx, bounded, job, limits, w, err)
+	}
+	p.put(w)
+	return response, jobErr
+}
+
+// explain says why a process did not finish its job.
+func explain(ctx, bounded context.Context, job string, limits Limits, w *process, err error) error {
+	if ctx.Err() != nil {
+		return &LimitError{Job: job, Reason: "the time given to it is over", Err: ctx.Err()}
+	}
+	if bounded.Err() != nil {
+		return &LimitError{Job: job, Reason: fmt.Sprintf("it took longer than %s", limits.Time.Round(time.Millisecond)), Err: context.DeadlineExceeded}
+	}
+	if errors.Is(err, errFrameTooLong) {
+		return &LimitError{Job: job, Reason: fmt.Sprintf("its result is larger than %d bytes", limits.Output)}
+	}
+	switch last := w.lastWords(); {
+	case strings.Contains(last, "out of memory"), strings.Contains(last, "cannot allocate memory"):
+		return &LimitError{Job: job, Reason: fmt.Sprintf("it needs more than %d MiB of memory", limits.Memory>>20)}
+	case strings.Contains(last, "stack overflow"), strings.Contains(last, "stack exceeds"):
+		return &LimitError{Job: job, Reason: "it recurses too deeply"}
+	case last != "":
+		return fmt.Errorf("rendering with %s: the worker process ended: %s", job, last)
+	}
+	return fmt.Errorf("rendering with %s: the worker process ended: %w", job, err)
+}
+
+func (p *Pool) take() (*process, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errors.New("render: the pool of workers is closed")
+	}
+	if n := len(p.idle); n > 0 {
+		w := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		w.retire.Stop()
+		return w, nil
+	}
+	return start(p.command())
+}
+
+func (p *Pool) put(w *process) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		w.kill()
+		return
+	}
+	p.idle = append(p.idle, w)
+	w.retire = time.AfterFunc(idleTime, func() {
+		p.mu.Lock()
+		i := slices.Index(p.idle, w)
+		if i >= 0 {
+			p.idle = slices.Delete(p.idle, i, i+1)
+		}
+		p.mu.Unlock()
+		if i >= 0 {
+			w.kill()
+		}
+	})
+}
+
+// process is one worker.
+type process struct {
+	cmd    *exec.Cmd
+	in     *bufio.Writer
+	out    *bufio.Reader
+	stdin  io.Closer
+	stderr *head
+	retire *time.Timer
+	kill   func()
+	exited chan struct{}
+}
+
+func start(cmd *exec.Cmd) (*process, error) {
+	if cmd.Env == nil {
+		cmd.Env = []string{}
+	}
+	cmd.Dir = "/"
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	w := &process{
+		cmd: cmd, stdin: stdin, in: bufio.NewWriter(stdin), out: bufio.NewReader(stdout),
+		stderr: &head{}, exited: make(chan struct{}),
+	}
+	cmd.Stderr = w.stderr
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting a worker process for rendering: %w", err)
+	}
+	w.kill = sync.OnceFunc(func() {
+		_ = cmd.Process.Kill()
+		go func() {
+			_ = cmd.Wait()
+			close(w.exited)
+		}()
+	})
+	return w, nil
+}
+
+// do runs one job. jobErr is the job's own error; err one of the process, which
+// is of no more use then.
+func (w *process) do(h jobHeader, tree source.Tree, request []byte) (response []byte, jobErr, err error) {
+	head, err := json.Marshal(h)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := w.send(frameJob, append(append(head, '\n'), request...)); err != nil {
+		return nil, nil, err
+	}
+	for {
+		kind, payload, err := readFrame(w.out, h.Limits.Output)
+		if err != nil {
+			return nil, nil, err
+		}
+		switch kind {
+		case frameDone:
+			return payload, nil, nil
+		case frameFailed:
+			return nil, errors.New(string(payload)), nil
+		}
+		answer, err := answer(tree, kind, string(payload))
+		if err != nil {
+			err = w.send(frameFailure, encodeError(string(payload), err))
+		} else {
+			err = w.send(frameAnswer, answer)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+func (w *process) send(kind byte, payload []byte) error {
+	if err := writeFrame(w.in, kind, payload); err != nil {
+		return err
+	}
+	return w.in.Flush()
+}
+
+func answer(tree source.Tree, kind byte, path string) ([]byte, error) {
+	switch kind {
+	case frameStat:
+		e, err := tree.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(e)
+	case frameList:
+		entries, err := tree.ReadDir(path)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(entries)
+	case frameRead:
+		return tree.ReadFile(path)
+	case frameLink:
+		links, ok := tree.(source.Linker)
+		if !ok {
+			return nil, &source.KindError{Path: path, Mode: source.ModeFile}
+		}
+		target, err := links.Readlink(path)
+		return []byte(target), err
+	}
+	return nil, fmt.Errorf("unknown question %q", kind)
+}
+
+// lastWords returns the line in which a process that ended says why.
+func (w *process) lastWords() string {
+	w.kill()
+	<-w.exited
+	lines := strings.Split(w.stderr.String(), "\n")
+	for _, line := range lines {
+		if strings.HasPrefix(line, "fatal error:") || strings.HasPrefix(line, "runtime: goroutine stack exceeds") {
+			return line
+		}
+	}
+	return strings.TrimSpace(lines[0])
+}
+
+// head keeps the first bytes written to it.
+type head struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (h *head) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if room := 4096 - h.buf.Len(); room > 0 {
+		h.buf.Write(p[:min(room, len(p))])
+	}
+	return len(p), nil
+}
+
+func (h *head) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.buf.String()
+}

@@ -56,12 +56,10 @@ func (c *controlPlane) boot(ctx context.Context, nodes int, began time.Time) err
 
 // publish writes the file ready anew.
 func (c *controlPlane) publish(ctx context.Context) error {
-	pids, err := c.pids(ctx)
-	if err != nil {
-		return err
-	}
-	c.status.PIDs = pids
-	return c.status.write()
+	return c.call(ctx, func() error {
+		c.status.PIDs = c.pids()
+		return c.status.write()
+	})
 }
 
 func (c *controlPlane) waitAPIServer(ctx context.Context) error {

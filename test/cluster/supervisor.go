@@ -18,6 +18,7 @@ type supervisor struct {
 	failures   map[string]int // exits that nobody asked for, by component
 	calls      chan func()
 	fail       context.CancelCauseFunc
+	restarted  func() // told when a component runs again that had ended by itself
 }
 
 type process struct {
@@ -162,25 +163,23 @@ func (s *supervisor) exited(name string, p *process, cause error) {
 	time.AfterFunc(restartPause, func() {
 		s.calls <- func() {
 			if s.running[name] != nil {
-				return
+				return // started on request meanwhile
 			}
 			if err := s.spawn(name); err != nil {
 				s.fail(err)
 			}
+			go s.restarted()
 		}
 	})
 }
 
-// pids returns the process of each component that runs.
-func (s *supervisor) pids(ctx context.Context) (map[string]int, error) {
+// pids returns the process of each component that runs. Call it in the loop.
+func (s *supervisor) pids() map[string]int {
 	pids := map[string]int{}
-	err := s.call(ctx, func() error {
-		for name, p := range s.running {
-			pids[name] = p.Process.Pid
-		}
-		return nil
-	})
-	return pids, err
+	for name, p := range s.running {
+		pids[name] = p.Process.Pid
+	}
+	return pids
 }
 
 func logFile(name string) string { return "logs/" + name + ".log" }

@@ -112,6 +112,11 @@ func up(ctx context.Context, o upOptions, stdout io.Writer) error {
 		Kubeconfig: filepath.Join(o.dir, "kubeconfig"),
 		Versions:   versions(),
 	}}
+	s.restarted = func() {
+		if err := c.publish(ctx); err != nil {
+			fail(err)
+		}
+	}
 	control, err := net.Listen("unix", controlSocket)
 	if err != nil {
 		return err

@@ -213,7 +213,9 @@ func (c *Cluster) Stop() error {
 func (c *Cluster) StopComponent(name string) error { return c.control("stop", name) }
 
 // StartComponent starts a component that was stopped. It returns when the API
-// server is ready; of the others, when the process runs.
+// server is ready; of the others, when the process runs. After a long stop of
+// the API server the others take up to a minute and a half to ask again, as
+// anywhere; a test that cannot wait restarts them too.
 func (c *Cluster) StartComponent(name string) error { return c.control("start", name) }
 
 func (c *Cluster) control(verb, name string) error {

@@ -154,6 +154,22 @@ func TestControllersStopAndStart(t *testing.T) {
 	}
 }
 
+func TestCrashedComponentRunsAgain(t *testing.T) {
+	c := shared.Cluster(t)
+	const scheduler = "kube-scheduler"
+	before, err := c.Processes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(before[scheduler], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "a new "+scheduler, func() bool {
+		now, err := c.Processes()
+		return err == nil && now[scheduler] != 0 && now[scheduler] != before[scheduler]
+	})
+}
+
 func TestEditIsKubectlEdit(t *testing.T) {
 	c := shared.Cluster(t)
 	namespace := c.Namespace(t)

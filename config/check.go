@@ -1,0 +1,264 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// checker finds the mistakes that need more than one field to see.
+type checker struct {
+	*decoder
+	cfg *Config
+}
+
+var (
+	namePattern   = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	commitPattern = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+)
+
+func (c *checker) check() {
+	c.oneOf("apiVersion", c.cfg.APIVersion, APIVersion)
+	c.oneOf("kind", c.cfg.Kind, Kind)
+	sources, clusters, apps := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for i, s := range c.cfg.Sources {
+		at := fmt.Sprintf("sources[%d]", i)
+		c.name(at, s.Name, sources)
+		c.source(at, s)
+	}
+	for i, cl := range c.cfg.Clusters {
+		c.name(fmt.Sprintf("clusters[%d]", i), cl.Name, clusters)
+	}
+	for i, a := range c.cfg.Applications {
+		c.name(fmt.Sprintf("applications[%d]", i), a.Name, apps)
+	}
+	for i, a := range c.cfg.Applications {
+		at := fmt.Sprintf("applications[%d]", i)
+		c.reference(at+".source", a.Source, "source", sources)
+		c.reference(at+".cluster", a.Cluster, "cluster", clusters)
+		for j, dep := range a.DependsOn {
+			c.reference(fmt.Sprintf("%s.dependsOn[%d]", at, j), dep, "application", apps)
+		}
+		c.application(at, a)
+	}
+	c.cycles()
+}
+
+func (c *checker) name(at, name string, seen map[string]bool) {
+	if name == "" {
+		return
+	}
+	switch {
+	case !namePattern.MatchString(name):
+		c.at(at+".name", "use lower-case letters, digits and dashes, at most 63", "%q cannot be a name", name)
+	case seen[name]:
+		c.at(at+".name", "", "the name %q is taken already", name)
+	}
+	seen[name] = true
+}
+
+func (c *checker) source(at string, s Source) {
+	if n := count(s.Branch != "", s.Tag != "", s.Semver != ""); n != 1 {
+		c.at(at, "write for example `branch: main`", "%s must name exactly one of branch, tag and semver, and names %d", at, n)
+	}
+	if s.Semver != "" {
+		if _, err := semver.NewConstraint(s.Semver); err != nil {
+			c.at(at+".semver", `write for example ">=1.2.0 <2.0.0"`, "%q is not a range of versions", s.Semver)
+		}
+	}
+	if s.Interval < minInterval {
+		c.at(at+".interval", "", "%s.interval must be at least %v", at, minInterval)
+	}
+	c.url(at, s)
+	v := s.Verify
+	switch {
+	case v.Off && (v.Root != "" || v.Bootstrap != ""):
+		c.at(at+".verify.disabled", "", "%s.verify is disabled and names whom to trust: remove one of the two", at)
+	case !v.Off && v.Root == "" && v.Bootstrap == "":
+		c.at(at, "pin a commit you know with `verify: {root: <full commit id>}`, name a signers file with\n  `verify: {bootstrapFile: …}`, or write `verify: {disabled: true}` to accept unsigned commits",
+			"%s does not say whom to trust first", at)
+	case v.Root != "" && v.Bootstrap != "":
+		c.at(at+".verify.root", "", "%s.verify names both root and bootstrapFile: remove one of the two", at)
+	case v.Root != "" && !commitPattern.MatchString(v.Root):
+		c.at(at+".verify.root", "print it with `git rev-parse HEAD`", "%q is not a full commit id", v.Root)
+	}
+	for _, p := range []struct{ field, path string }{{"signers", v.Signers}, {"keys", v.Keys}} {
+		c.inside(at+".verify."+p.field, p.path)
+	}
+}
+
+func (c *checker) url(at string, s Source) {
+	if s.URL == "" {
+		return
+	}
+	// git's own short form: user@host:path.
+	if scp := regexp.MustCompile(`^[\w.-]+@[\w.-]+:[^:]+$`); scp.MatchString(s.URL) {
+		return
+	}
+	u, err := url.Parse(s.URL)
+	if err != nil || u.Scheme == "" {
+		c.at(at+".url", "use https://…, ssh://… or git@host:path", "this is not a URL that Git can fetch from")
+		return
+	}
+	if _, has := u.User.Password(); has {
+		c.at(at+".url", "use an SSH key (sshKeyFile)", "the URL holds a password; secrets do not belong in this file")
+	}
+	switch u.Scheme {
+	case "https", "ssh":
+	case "http", "git", "file":
+		if !s.Insecure {
+			c.at(at+".url", "use https or ssh, or set `allowInsecureTransport: true` for a test", "%s is not an authenticated transport", u.Scheme)
+		}
+	default:
+		c.at(at+".url", "use https or ssh", "%s is not a transport that Holdfast uses", u.Scheme)
+	}
+}
+
+func (c *checker) application(at string, a Application) {
+	c.inside(at+".path", a.Path)
+	for i, f := range a.Helm.ValuesFiles {
+		c.inside(fmt.Sprintf("%s.helm.valuesFiles[%d]", at, i), f)
+	}
+	c.oneOf(at+".gate.mode", string(a.Gate.Mode), string(Enforce), string(Audit))
+	c.oneOf(at+".heal", string(a.Heal), string(Auto), string(Off))
+	c.oneOf(at+".rollback", string(a.Rollback), string(Auto), string(Off))
+	if a.Prune.MaxPercent < 1 || a.Prune.MaxPercent > 100 {
+		c.at(at+".prune.maxPercent", "", "%d is not a percentage from 1 to 100", a.Prune.MaxPercent)
+	}
+	if a.Prune.MaxCount < 0 {
+		c.at(at+".prune.maxCount", "", "%d is not a number of objects", a.Prune.MaxCount)
+	}
+}
+
+// inside reports a path that is not a clean path inside the repository.
+func (c *checker) inside(at, p string) {
+	if p == "" {
+		return
+	}
+	clean := path.Clean(p)
+	if path.IsAbs(p) || clean == ".." || strings.HasPrefix(clean, "../") {
+		c.at(at, "paths start at the root of the repository", "%q is outside of the repository", p)
+	}
+}
+
+func (c *checker) oneOf(at, value string, allowed ...string) {
+	if value != "" && !slices.Contains(allowed, value) {
+		c.at(at, suggest(value, allowed), "%s is %q, and must be %s", at, value, strings.Join(allowed, " or "))
+	}
+}
+
+func (c *checker) reference(at, name, what string, known map[string]bool) {
+	if name == "" || known[name] {
+		return
+	}
+	names := make([]string, 0, len(known))
+	for k := range known {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	c.at(at, suggest(name, names), "there is no %s named %q", what, name)
+}
+
+// cycles reports each application whose dependencies lead back to it.
+func (c *checker) cycles() {
+	for i, a := range c.cfg.Applications {
+		if loop := c.walk(a.Name, a.Name, nil); loop != nil {
+			c.at(fmt.Sprintf("applications[%d].dependsOn", i), "", "%s depends on itself: %s", a.Name, strings.Join(append([]string{a.Name}, loop...), " → "))
+		}
+	}
+}
+
+func (c *checker) walk(from, goal string, seen []string) []string {
+	app := c.cfg.Application(from)
+	if app == nil || slices.Contains(seen, from) {
+		return nil
+	}
+	for _, dep := range app.DependsOn {
+		if dep == goal {
+			return []string{dep}
+		}
+		if rest := c.walk(dep, goal, append(seen, from)); rest != nil {
+			return append([]string{dep}, rest...)
+		}
+	}
+	return nil
+}
+
+// at reports a mistake at the nearest place that the file has for a field path.
+func (c *checker) at(fieldPath, suggestion, format string, args ...any) {
+	c.fail(c.span(fieldPath), suggestion, format, args...)
+}
+
+func (c *checker) span(fieldPath string) source.Span {
+	for p := fieldPath; p != ""; {
+		if span, ok := c.spans[p]; ok {
+			return span
+		}
+		cut := strings.LastIndexAny(p, ".[")
+		if cut < 0 {
+			break
+		}
+		p = p[:cut]
+	}
+	return source.Span{}
+}
+
+func count(all ...bool) (n int) {
+	for _, b := range all {
+		if b {
+			n++
+		}
+	}
+	return n
+}
+
+func digest(content []byte) string {
+	sum := sha256.Sum256(content)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// suggest returns a sentence with the known word nearest to what was written.
+func suggest(word string, known []string) string {
+	best, bestDistance := "", len(word)/2+2
+	for _, k := range known {
+		if d := distance(word, k); d < bestDistance {
+			best, bestDistance = k, d
+		}
+	}
+	switch {
+	case best != "":
+		return fmt.Sprintf("did you mean %q?", best)
+	case len(known) > 0:
+		return "known here: " + strings.Join(known, ", ")
+	}
+	return ""
+}
+
+// distance is the Levenshtein distance, in bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

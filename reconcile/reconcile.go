@@ -1,0 +1,317 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/holdfast-dev/holdfast/config"
+	"github.com/holdfast-dev/holdfast/drift"
+	"github.com/holdfast-dev/holdfast/gate"
+	"github.com/holdfast-dev/holdfast/ledger"
+	"github.com/holdfast-dev/holdfast/policy"
+	"github.com/holdfast-dev/holdfast/render"
+	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/scan"
+	"github.com/holdfast-dev/holdfast/source"
+	"github.com/holdfast-dev/holdfast/state"
+	"github.com/holdfast-dev/holdfast/target"
+	"github.com/holdfast-dev/holdfast/target/kube"
+)
+
+// Trees gives the files of a commit that was accepted.
+type Trees interface {
+	Tree(ctx context.Context, commit string) (source.Tree, error)
+}
+
+// Reconciler takes one application to revisions. Reconcile and Heal may run at
+// the same time; two Reconciles may not.
+type Reconciler struct {
+	App       config.Application
+	Cluster   *kube.Cluster
+	Trees     Trees
+	Renderers []render.Renderer
+	Evaluator policy.Evaluator
+	Policies  string // digest of the packs
+	Store     *state.Store
+	Ledger    *ledger.Log
+	Log       *slog.Logger
+
+	// Tracked is told what is live whenever that changes, so that watches know
+	// what to compare with.
+	Tracked func(ctx context.Context, objects []state.Object)
+
+	// writing is held while objects are written, by an apply or by a heal.
+	writing  sync.Mutex
+	fights   fights
+	declared declaredCache
+}
+
+// Reconcile takes the application to a revision. The returned state says how
+// that went; it is stored as well. The error is for what should be tried
+// again: the cluster or the database does not answer, or ErrSuperseded.
+func (r *Reconciler) Reconcile(ctx context.Context, rev Revision, waiting Waiting) (state.Application, error) {
+	run, err := r.begin(ctx, rev)
+	if err != nil {
+		return state.Application{}, err
+	}
+	run.waiting = waiting
+	err = run.steps(ctx)
+	var stop *stopError
+	if errors.As(err, &stop) {
+		run.st.Status, run.st.Reason, run.st.Details = stop.status, stop.reason, stop.details
+		run.st.Tried, run.st.Outcome = rev.Commit, stop.status
+		err = nil
+	}
+	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrSuperseded) {
+		run.st.Status, run.st.Reason, run.st.Details = run.unavailable(err), err.Error(), nil
+	}
+	run.st.Updated = time.Now()
+	// What was found out is stored even if the loop is being stopped.
+	if putErr := r.Store.PutApplication(context.WithoutCancel(ctx), run.st); putErr != nil {
+		err = errors.Join(err, putErr)
+	}
+	return run.st, err
+}
+
+// ErrSuperseded is returned when a newer revision came while one was awaited,
+// which is neither healthy nor failed then.
+var ErrSuperseded = errors.New("a newer revision is on its way")
+
+// Waiting says how a reconcile waits for health. Both fields may be nil.
+type Waiting struct {
+	Newer   <-chan Revision // revisions that were accepted meanwhile
+	Started func()          // called when there is nothing to do but wait
+}
+
+// stopError ends a reconcile with a verdict about the revision: it is blocked,
+// or failed. There is no point in trying the same again.
+type stopError struct {
+	status  state.Status
+	reason  string
+	details []string
+}
+
+func (e *stopError) Error() string { return e.reason }
+
+// run is one reconcile.
+type run struct {
+	*Reconciler
+	rev       Revision
+	waiting   Waiting
+	st        state.Application
+	tree      source.Tree
+	rendering *Rendering
+	judgement scan.Judgement
+	decision  gate.Decision
+}
+
+func (r *Reconciler) begin(ctx context.Context, rev Revision) (*run, error) {
+	st, err := r.Store.Application(ctx, r.App.Name)
+	if errors.Is(err, state.ErrNone) {
+		st, err = state.Application{Name: r.App.Name, Status: state.Pending}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	st.Source, st.Path, st.Cluster = r.App.Source, r.App.Path, r.App.Cluster
+	tree, err := r.Trees.Tree(ctx, rev.Commit)
+	if err != nil {
+		return nil, err
+	}
+	return &run{Reconciler: r, rev: rev, st: st, tree: tree}, nil
+}
+
+// steps is the main path.
+func (r *run) steps(ctx context.Context) error {
+	if r.upToDate() {
+		return r.keep(r.st.Deps)
+	}
+	if err := r.render(ctx); err != nil {
+		return err
+	}
+	if r.sameAsLive() {
+		return r.keep(r.rendering.Deps)
+	}
+	r.judge(ctx)
+	if err := r.decide(); err != nil {
+		return err
+	}
+	if err := r.plan(ctx); err != nil {
+		return err
+	}
+	err := r.deploy(ctx)
+	if err == nil {
+		err = r.await(ctx)
+	}
+	var stop *stopError
+	if errors.As(err, &stop) {
+		return r.rollBack(ctx, stop)
+	}
+	return err
+}
+
+// upToDate reports whether nothing that the last attempt read has changed: its
+// verdict holds for this revision as well.
+func (r *run) upToDate() bool {
+	if r.st.Options != r.optionsKey() || len(r.st.Deps) == 0 || !r.st.Deps.Match(r.tree) {
+		return false
+	}
+	switch r.st.Status {
+	case state.Ready:
+		return true
+	case state.Blocked, state.Failed, state.RolledBack, state.Held:
+		return r.st.Tried != ""
+	}
+	return false
+}
+
+// sameAsLive reports whether other files gave the same objects as those that
+// are live and healthy.
+func (r *run) sameAsLive() bool {
+	return r.st.Status == state.Ready && len(r.rendering.Problems) == 0 &&
+		r.st.Digest == r.rendering.Digest && r.st.Options == r.optionsKey()
+}
+
+// keep leaves everything as it is, but for the files that it is made of.
+func (r *run) keep(deps source.Deps) error {
+	r.st.Deps = deps
+	if r.st.Status == state.Ready {
+		r.st.Reason, r.st.Details = "", nil
+	}
+	return nil
+}
+
+// judge runs all policies on all objects.
+func (r *run) judge(ctx context.Context) {
+	r.judgement = scan.Judge(ctx, r.Evaluator, resource.NewSet(r.rendering.Resources), policy.Rendered)
+}
+
+// Decide asks the gate about a rendering. Known are the fingerprints of the
+// findings that are live already.
+func Decide(app config.Application, rendering *Rendering, judged scan.Judgement, rev Revision, known []string) gate.Decision {
+	isKnown := make(map[string]bool, len(known))
+	for _, fingerprint := range known {
+		isKnown[fingerprint] = true
+	}
+	return gate.Decide(gate.Evidence{
+		Signer: rev.Signer, Problems: describeProblems(rendering.Problems), Impure: rendering.Impure,
+		Objects: len(rendering.Resources), Findings: judged.Findings, Verdicts: judged.Verdicts, Errors: judged.Errors,
+		Known: isKnown,
+	}, gate.Terms{Audit: app.Gate.Mode == config.Audit, FailOn: *app.Gate.FailOn, All: app.Gate.All})
+}
+
+// decide asks the gate, and ends the reconcile if it blocks.
+func (r *run) decide() error {
+	r.decision = Decide(r.App, r.rendering, r.judgement, r.rev, r.st.Known)
+	r.st.Options, r.st.Deps = r.optionsKey(), r.rendering.Deps
+	if err := r.record(r.decisionRecord()); err != nil {
+		return err
+	}
+	if r.decision.Allow {
+		return nil
+	}
+	var details []string
+	for _, f := range r.decision.Blocking {
+		details = append(details, describeFinding(f))
+	}
+	details = append(details, describeProblems(r.rendering.Problems)...)
+	reason := fmt.Sprintf("%s is blocked: %s", shortID(r.rev.Commit), r.failures())
+	r.Log.Warn("revision blocked", "application", r.App.Name, "commit", r.rev.Commit, "reason", r.failures())
+	return &stopError{state.Blocked, reason, details}
+}
+
+// plan asks the server what it would refuse.
+func (r *run) plan(ctx context.Context) error {
+	resolved, err := r.Cluster.Resolve(ctx, r.kubeApp(r.rev.Commit), r.rendering.Resources)
+	if err != nil {
+		return r.refused("resolve", err)
+	}
+	r.rendering.Resources = resolved
+	plan, err := r.Cluster.Plan(ctx, r.kubeApp(r.rev.Commit), resolved, nil)
+	if err == nil {
+		err = plan.Err()
+	}
+	return r.refused("plan", err)
+}
+
+// refused turns what the target will not take into a verdict about the
+// revision. What may pass with time stays an error.
+func (r *run) refused(step string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, target.Retryable), errors.Is(err, target.Conflict), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	}
+	reason := fmt.Sprintf("%s cannot be applied: %v", shortID(r.rev.Commit), firstLine(err))
+	if err := r.record(ledger.Record{Kind: ledger.Decision, Outcome: "refused", Message: step + ": " + err.Error()}); err != nil {
+		return err
+	}
+	return &stopError{state.Blocked, reason, lines(err)}
+}
+
+func (r *run) unavailable(err error) state.Status {
+	if errors.Is(err, target.Retryable) {
+		return state.Unreachable
+	}
+	return state.Failed
+}
+
+// record appends to the ledger what happened to this revision.
+func (r *run) record(record ledger.Record) error {
+	record.Source, record.Application = r.App.Source, r.App.Name
+	if record.Commit == "" {
+		record.Commit = r.rev.Commit
+	}
+	record.Signer = r.rev.Signer
+	record.Policies = r.Policies
+	_, err := r.Ledger.Append(record)
+	return err
+}
+
+// objects returns what is to be stored of the live objects, with the baselines
+// that were observed.
+func (r *run) objects(previous []state.Object, baselines map[string]drift.Baseline) []state.Object {
+	before := map[string]state.Object{}
+	for _, o := range previous {
+		before[o.ID.Key()] = o
+	}
+	out := make([]state.Object, 0, len(r.rendering.Resources))
+	for _, res := range r.rendering.Resources {
+		key := res.ID.Key()
+		old, known := before[key]
+		baseline, observed := baselines[key]
+		if !observed {
+			baseline = old.Baseline
+		}
+		o := r.object(res, baseline)
+		if known && old.Baseline.Declared == baseline.Declared {
+			o.Commit, o.Signer = old.Commit, old.Signer
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+func (r *run) object(res *resource.Resource, baseline drift.Baseline) state.Object {
+	loc := res.Locate(nil)
+	o := state.Object{
+		ID: res.ID, Via: res.Origin.Via, Commit: r.rev.Commit, Signer: r.rev.Signer,
+		Verdicts: map[string]int{}, Baseline: baseline,
+	}
+	if loc.File != nil {
+		o.File, o.Line = loc.File.Path, loc.Position().Line
+	}
+	counts := r.judgement.ByObject[res.ID.Key()]
+	for v, n := range counts.Verdicts {
+		o.Verdicts[v.String()] = n
+	}
+	for _, f := range counts.Findings {
+		o.Findings = append(o.Findings, describeFinding(f))
+	}
+	return o
+}

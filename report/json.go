@@ -1,0 +1,150 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+
+	"github.com/holdfast-dev/holdfast/finding"
+	"github.com/holdfast-dev/holdfast/render"
+	"github.com/holdfast-dev/holdfast/resource"
+)
+
+// SchemaID names the version of the JSON output. Fields are added to a
+// version; they are never removed or given another meaning.
+const SchemaID = "https://holdfast.dev/schema/scan/json-v1"
+
+type jsonScan struct {
+	Schema   string         `json:"schema"`
+	Version  string         `json:"version"`
+	Root     string         `json:"root"`
+	Revision string         `json:"revision,omitempty"`
+	Complete bool           `json:"complete"`
+	Policies jsonPolicies   `json:"policies"`
+	Counts   jsonCounts     `json:"counts"`
+	Findings []jsonFinding  `json:"findings"`
+	Problems []jsonProblem  `json:"problems"`
+	Errors   []string       `json:"errors"`
+	Skipped  []jsonSkipped  `json:"skipped"`
+	Verdicts map[string]int `json:"verdicts"`
+}
+
+type jsonPolicies struct {
+	Number int    `json:"number"`
+	Digest string `json:"digest"`
+}
+
+type jsonCounts struct {
+	Files    int            `json:"files"`
+	Objects  int            `json:"objects"`
+	Renders  int            `json:"renders"`
+	Findings map[string]int `json:"findings"` // by severity
+	Blocking int            `json:"blocking"`
+}
+
+type jsonFinding struct {
+	Policy      string           `json:"policy"`
+	Title       string           `json:"title"`
+	Severity    finding.Severity `json:"severity"`
+	Message     string           `json:"message"`
+	Subject     jsonSubject      `json:"subject"`
+	Field       string           `json:"field"`
+	Location    *jsonLocation    `json:"location,omitempty"`
+	Via         []string         `json:"via,omitempty"`
+	Occurrences int              `json:"occurrences"`
+	Why         string           `json:"why"`
+	Remediation string           `json:"remediation"`
+	References  []string         `json:"references,omitempty"`
+	Controls    []string         `json:"controls,omitempty"`
+	Fingerprint string           `json:"fingerprint"`
+	Cause       string           `json:"cause"`
+}
+
+type jsonSubject struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Namespace  string `json:"namespace,omitempty"`
+	Name       string `json:"name"`
+}
+
+type jsonLocation struct {
+	Path  string       `json:"path"`
+	Start jsonPosition `json:"start"`
+	End   jsonPosition `json:"end"`
+	Exact bool         `json:"exact"`
+}
+
+type jsonPosition struct {
+	Line   int `json:"line"`
+	Column int `json:"column"`
+	Offset int `json:"offset"` // bytes
+}
+
+type jsonProblem struct {
+	Path    string `json:"path"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+type jsonSkipped struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+}
+
+// JSON writes a scan as a document of the json-v1 schema.
+func JSON(w io.Writer, s *Scan) error {
+	doc := jsonScan{
+		Schema: SchemaID, Version: s.Version, Root: s.Root, Revision: s.Revision, Complete: !s.Partial(),
+		Policies: jsonPolicies{s.Policies, s.Digest},
+		Counts:   jsonCounts{s.Files, s.Objects, s.Renders, map[string]int{}, s.Blocking()},
+		Findings: []jsonFinding{}, Problems: []jsonProblem{}, Skipped: []jsonSkipped{},
+		Errors: append([]string{}, s.Errors...), Verdicts: map[string]int{},
+	}
+	for _, f := range s.Findings {
+		doc.Findings = append(doc.Findings, newJSONFinding(f))
+		doc.Counts.Findings[f.Severity.String()]++
+	}
+	for _, p := range s.Problems {
+		doc.Problems = append(doc.Problems, newJSONProblem(p))
+	}
+	for _, skip := range s.Skipped {
+		doc.Skipped = append(doc.Skipped, jsonSkipped(skip))
+	}
+	for v, n := range s.Verdicts {
+		doc.Verdicts[v.String()] = n
+	}
+	return writeJSON(w, doc)
+}
+
+func newJSONFinding(f *finding.Finding) jsonFinding {
+	return jsonFinding{
+		Policy: f.Rule.ID, Title: f.Rule.Title, Severity: f.Severity, Message: f.Message,
+		Subject: jsonSubject{f.Subject.APIVersion(), f.Subject.Kind, f.Subject.Namespace, f.Subject.Name},
+		Field:   f.Field, Location: newJSONLocation(f.Location), Via: f.Via, Occurrences: max(f.Count, 1),
+		Why: f.Rule.Why, Remediation: f.Rule.Remediation, References: f.Rule.References, Controls: f.Rule.Controls,
+		Fingerprint: f.Fingerprint, Cause: f.Cause,
+	}
+}
+
+func newJSONLocation(loc resource.Location) *jsonLocation {
+	if loc.File == nil {
+		return nil
+	}
+	position := func(offset int) jsonPosition {
+		p := loc.File.Position(offset)
+		return jsonPosition{p.Line, p.Column, offset}
+	}
+	return &jsonLocation{loc.File.Path, position(loc.Span.Start), position(loc.Span.End), loc.Exact}
+}
+
+func newJSONProblem(p render.Problem) jsonProblem {
+	return jsonProblem{p.Path, p.Position.Line, p.Position.Column, p.Message, p.Hint}
+}
+
+func writeJSON(w io.Writer, doc any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(doc)
+}

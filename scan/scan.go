@@ -1,0 +1,214 @@
+// Package scan runs a tree of files through renderers and policies.
+//
+//	Scanner    the renderers and the evaluator that a scan uses
+//	Judgement  what policies say of one set of resources
+//	Result     a whole scan: findings grouped by their cause, problems with
+//	           files, and an account of every file that was passed over
+//
+// The steps are discover, render, judge and group. A file that cannot be read
+// or rendered never hides the findings of the others; it makes the scan
+// partial, and whoever reads the result is told.
+package scan
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/holdfast-dev/holdfast/finding"
+	"github.com/holdfast-dev/holdfast/policy"
+	"github.com/holdfast-dev/holdfast/render"
+	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// Scanner holds what a scan needs besides files.
+type Scanner struct {
+	Renderers []render.Renderer
+	Evaluator policy.Evaluator
+	Options   render.Options
+	Jobs      int // units at a time; 0 for one for each processor
+}
+
+// Result is a whole scan.
+type Result struct {
+	Findings []*finding.Finding // one for each cause, worst first
+	Problems []render.Problem   // sorted by place
+	Skipped  []render.Skipped   // sorted by path
+	Errors   []string           // policies that could not be evaluated
+	Verdicts map[policy.Verdict]int
+	Files    int // that had a part in a resource
+	Objects  int
+	Renders  int // units of kustomize and Helm
+	Elapsed  time.Duration
+}
+
+// Partial reports whether something could not be judged.
+func (r *Result) Partial() bool { return len(r.Problems) > 0 || len(r.Errors) > 0 }
+
+// Judgement is what policies say of one set of resources.
+type Judgement struct {
+	Findings []*finding.Finding // sorted
+	Errors   []string
+	Verdicts map[policy.Verdict]int
+	ByObject map[string]Counts // by resource.ID.Key
+}
+
+// Counts are the verdicts on one resource, and its findings.
+type Counts struct {
+	Verdicts map[policy.Verdict]int
+	Findings []*finding.Finding
+}
+
+// Run scans what is below dir, a directory or file of the tree.
+func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Result, error) {
+	start := time.Now()
+	units, skipped, err := render.Discover(tree, dir, s.Renderers)
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Skipped: skipped, Verdicts: map[policy.Verdict]int{}}
+	files := map[string]bool{}
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(s.jobs())
+	for _, unit := range units {
+		group.Go(func() error {
+			rendered, judged, err := s.unit(ctx, tree, unit)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			result.add(unit, rendered, judged)
+			for _, f := range rendered.Files {
+				files[f] = true
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	result.finish(files)
+	result.Elapsed = time.Since(start)
+	return result, nil
+}
+
+func (s *Scanner) jobs() int {
+	if s.Jobs > 0 {
+		return s.Jobs
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// unit renders and judges one unit. Only a cancelled scan is an error: a unit
+// that gives nothing is a problem of its result.
+func (s *Scanner) unit(ctx context.Context, tree source.Tree, unit render.Unit) (*render.Result, Judgement, error) {
+	var judged Judgement
+	rendered, err := s.render(ctx, tree, unit)
+	if ctx.Err() != nil {
+		return nil, judged, ctx.Err()
+	}
+	if err != nil {
+		rendered = &render.Result{Problems: []render.Problem{render.AsProblem(unit.Path, err)}}
+	}
+	judged = Judge(ctx, s.Evaluator, resource.NewSet(rendered.Resources), stageOf(unit))
+	return rendered, judged, ctx.Err()
+}
+
+func (s *Scanner) render(ctx context.Context, tree source.Tree, unit render.Unit) (*render.Result, error) {
+	for _, r := range s.Renderers {
+		if r.Name() == unit.Renderer {
+			return r.Render(ctx, tree, unit.Path, s.Options)
+		}
+	}
+	return nil, fmt.Errorf("no renderer is named %q", unit.Renderer)
+}
+
+func stageOf(unit render.Unit) policy.Stage {
+	if unit.Renderer == "manifest" {
+		return policy.Declared
+	}
+	return policy.Rendered
+}
+
+// Judge evaluates all policies on all resources of a set.
+func Judge(ctx context.Context, evaluator policy.Evaluator, set *resource.Set, stage policy.Stage) Judgement {
+	j := Judgement{Verdicts: map[policy.Verdict]int{}, ByObject: make(map[string]Counts, len(set.All))}
+	for _, r := range set.All {
+		results := evaluator.Evaluate(ctx, r, set, stage)
+		counts := Counts{Verdicts: map[policy.Verdict]int{}, Findings: policy.Findings(r, results, stage)}
+		for _, result := range results {
+			counts.Verdicts[result.Verdict]++
+			j.Verdicts[result.Verdict]++
+			if result.Verdict == policy.Error {
+				j.Errors = append(j.Errors, fmt.Sprintf("%s on %s: %v", result.Policy.ID, r.ID, result.Err))
+			}
+		}
+		j.ByObject[r.ID.Key()] = counts
+		j.Findings = append(j.Findings, counts.Findings...)
+	}
+	finding.Sort(j.Findings)
+	return j
+}
+
+func (r *Result) add(unit render.Unit, rendered *render.Result, judged Judgement) {
+	r.Findings = append(r.Findings, judged.Findings...)
+	r.Errors = append(r.Errors, judged.Errors...)
+	r.Problems = append(r.Problems, rendered.Problems...)
+	r.Skipped = append(r.Skipped, rendered.Skipped...)
+	r.Objects += len(rendered.Resources)
+	if unit.Renderer != "manifest" {
+		r.Renders++
+	}
+	for v, n := range judged.Verdicts {
+		r.Verdicts[v] += n
+	}
+}
+
+// finish puts the result in an order that does not depend on scheduling, and
+// makes every file appear once: as used, or as passed over.
+func (r *Result) finish(used map[string]bool) {
+	finding.Sort(r.Findings)
+	r.Findings = byCause(r.Findings)
+	slices.Sort(r.Errors)
+	render.SortProblems(r.Problems)
+	r.Problems = slices.CompactFunc(r.Problems, func(a, b render.Problem) bool { return a == b })
+	for _, p := range r.Problems {
+		delete(used, p.Path)
+	}
+	r.Files = len(used)
+	r.Skipped = unused(r.Skipped, used)
+}
+
+// byCause keeps the first of the findings that one edit mends, with their number.
+func byCause(sorted []*finding.Finding) []*finding.Finding {
+	first := map[string]*finding.Finding{}
+	var out []*finding.Finding
+	for _, f := range sorted {
+		if one, ok := first[f.Cause]; ok {
+			one.Count++
+			continue
+		}
+		f.Count = 1
+		first[f.Cause] = f
+		out = append(out, f)
+	}
+	return out
+}
+
+// unused returns what was passed over everywhere, sorted by path.
+func unused(skipped []render.Skipped, used map[string]bool) []render.Skipped {
+	skipped = slices.DeleteFunc(skipped, func(s render.Skipped) bool { return used[s.Path] })
+	slices.SortStableFunc(skipped, func(a, b render.Skipped) int {
+		return cmp.Compare(a.Path, b.Path)
+	})
+	return slices.CompactFunc(skipped, func(a, b render.Skipped) bool { return a.Path == b.Path })
+}

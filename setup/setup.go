@@ -1,0 +1,132 @@
+// Package setup builds the parts of Holdfast from what a user configured. It
+// is the one place that lists every renderer and every built-in pack; only
+// surfaces import it.
+package setup
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-dev/holdfast/policy"
+	"github.com/holdfast-dev/holdfast/policy/cel"
+	"github.com/holdfast-dev/holdfast/policy/packs"
+	"github.com/holdfast-dev/holdfast/render"
+	"github.com/holdfast-dev/holdfast/render/helm"
+	"github.com/holdfast-dev/holdfast/render/kustomize"
+	"github.com/holdfast-dev/holdfast/render/manifest"
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// Renderers returns all renderers, in the order in which a directory is
+// offered to them.
+func Renderers() []render.Renderer {
+	return []render.Renderer{kustomize.New(), helm.New(), manifest.New()}
+}
+
+// PolicyOptions say which policies judge.
+type PolicyOptions struct {
+	NoBuiltin bool
+	Packs     []string // directories
+	Disable   []string // policy ids
+}
+
+// Policies are compiled packs.
+type Policies struct {
+	policy.Evaluator
+	Packs  []*policy.Pack
+	Digest string // of all packs and of what was disabled
+}
+
+// LoadPolicies reads and compiles packs.
+func LoadPolicies(opts PolicyOptions) (*Policies, error) {
+	var all []*policy.Pack
+	if !opts.NoBuiltin {
+		builtin, err := packs.Builtin()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, builtin...)
+	}
+	for _, dir := range opts.Packs {
+		pack, err := LoadPack(dir)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, pack)
+	}
+	all, err := disable(all, opts.Disable)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := cel.New(all...)
+	if err != nil {
+		return nil, err
+	}
+	return &Policies{Evaluator: engine, Packs: all, Digest: digest(all, opts.Disable)}, nil
+}
+
+// LoadPack reads the pack in a directory of this machine.
+func LoadPack(dir string) (*policy.Pack, error) {
+	tree, err := source.Disk(dir, source.DiskOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("policy pack: %w", err)
+	}
+	return policy.Load(tree, ".")
+}
+
+// Find returns the policy with an id, or nil.
+func (p *Policies) Find(id string) *policy.Policy {
+	for _, pack := range p.Packs {
+		for _, one := range pack.Policies {
+			if strings.EqualFold(one.ID, id) {
+				return one
+			}
+		}
+	}
+	return nil
+}
+
+// Number returns how many policies judge.
+func (p *Policies) Number() (n int) {
+	for _, pack := range p.Packs {
+		n += len(pack.Policies)
+	}
+	return n
+}
+
+// disable leaves policies out. An id that does not exist is an error, since
+// somebody believes that it changes something.
+func disable(all []*policy.Pack, ids []string) ([]*policy.Pack, error) {
+	left := slices.Clone(ids)
+	var out []*policy.Pack
+	for _, pack := range all {
+		kept := *pack
+		kept.Policies = nil
+		for _, p := range pack.Policies {
+			if slices.Contains(ids, p.ID) {
+				left = slices.DeleteFunc(left, func(id string) bool { return id == p.ID })
+				continue
+			}
+			kept.Policies = append(kept.Policies, p)
+		}
+		out = append(out, &kept)
+	}
+	if len(left) > 0 {
+		return nil, fmt.Errorf("cannot disable %s: no policy has that id", strings.Join(left, ", "))
+	}
+	return out, nil
+}
+
+func digest(all []*policy.Pack, disabled []string) string {
+	h := sha256.New()
+	for _, pack := range all {
+		fmt.Fprintf(h, "%s %s\n", pack.Name, pack.Digest)
+	}
+	for _, id := range slices.Sorted(slices.Values(disabled)) {
+		fmt.Fprintf(h, "without %s\n", id)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,318 @@
+package integrity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/holdfast-dev/holdfast/git"
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// History is what is asked of a repository. Ids are full object ids. Ranges
+// are like Git's from..to: what to reaches and from does not; an empty from
+// excludes nothing. Errors are those of git.Mirror, which is one.
+type History interface {
+	Commit(ctx context.Context, id string) (*git.Commit, error)
+	// Range lists the commits of from..to in any order.
+	Range(ctx context.Context, from, to string) ([]string, error)
+	// FirstParents lists those commits of from..to that lie on the line of
+	// first parents of to, oldest first.
+	FirstParents(ctx context.Context, from, to string) ([]string, error)
+	IsAncestor(ctx context.Context, ancestor, of string) (bool, error)
+	Tree(ctx context.Context, commit string) (source.Tree, error)
+}
+
+// Trust is where trust starts. At least one of Root and Bootstrap is needed:
+// there is no trust on first use.
+type Trust struct {
+	SignersPath string // the signers file in the repository; DefaultSignersPath if empty
+	KeysDir     string // the directory of OpenPGP key files; DefaultKeysDir if empty
+
+	// Root is the full id of a commit that is accepted as it is, with all
+	// before it. Verification starts after it.
+	Root string
+	// Bootstrap counts as long as the repository has no signers file of its
+	// own. Without Root, the whole history is verified.
+	Bootstrap *Signers
+
+	// Branches are the last known tips of other branches, by ref. They serve
+	// to tell a branch that was replaced by another from one that was rewritten.
+	Branches map[string]string
+	// MaxCommits bounds how many commits one Check verifies; DefaultMaxCommits if 0.
+	MaxCommits int
+}
+
+// DefaultMaxCommits is what one core verifies in about ten seconds.
+const DefaultMaxCommits = 50_000
+
+// maxDenied is how many problems that deny are listed before Check gives up:
+// a flood of bad commits is refused as surely by the first of them.
+const maxDenied = 200
+
+// ErrNoAnchor says that Trust names nothing to start from.
+var ErrNoAnchor = errors.New("neither a root commit nor bootstrap signers are configured: " +
+	"pin the commit that you have reviewed, or list the first signers on the operator's disk; the first commit seen is never trusted as such")
+
+// Result is what Check found out about a branch.
+type Result struct {
+	Decision Decision // about the tip
+	// Accepted is the newest mainline commit that may be deployed, as may all
+	// before it: where the next Check starts. It is the tip if Decision passes,
+	// and empty if nothing was ever accepted.
+	Accepted string
+	Problems []Problem  // oldest commit first
+	Verified []Verified // oldest first; commits with problems as well, if their signature proves a signer
+	Lost     []string   // newest first: commits that a rewrite removes, at most maxLost
+	// Retry is set if a later Check may decide otherwise though nothing changed
+	// in the repository: a time-out, an object not yet there.
+	Retry bool
+}
+
+// Verified says who signed a commit.
+type Verified struct {
+	Commit string
+	Signer Signer
+}
+
+// Check judges what happened to a branch since the commit that was accepted
+// last (empty at first). Seen tells when a commit was first seen; if it is nil
+// or gives zero, that is now. An error means that trust is misconfigured; what
+// goes wrong on the way is held, and told as an Unverified problem.
+func Check(ctx context.Context, h History, t Trust, accepted, tip string, seen func(commit string) time.Time) (Result, error) {
+	if t.Root == "" && t.Bootstrap == nil {
+		return Result{Decision: Hold, Accepted: accepted}, ErrNoAnchor
+	}
+	if t.SignersPath == "" {
+		t.SignersPath = DefaultSignersPath
+	}
+	if t.KeysDir == "" {
+		t.KeysDir = DefaultKeysDir
+	}
+	if t.MaxCommits <= 0 {
+		t.MaxCommits = DefaultMaxCommits
+	}
+	now := time.Now()
+	c := &checker{h: h, trust: t, seen: func(commit string) time.Time {
+		if seen != nil {
+			if at := seen(commit); !at.IsZero() {
+				return at
+			}
+		}
+		return now
+	}}
+	c.result.Accepted = accepted
+	if err := c.run(ctx, tip); err != nil {
+		c.internal(err)
+	}
+	c.result.Decision = worst(c.result.Problems)
+	c.result.Retry = slices.ContainsFunc(c.result.Problems, func(p Problem) bool { return p.Code == Unverified })
+	return c.result, nil
+}
+
+// checker is one run of Check.
+type checker struct {
+	h      History
+	trust  Trust
+	seen   func(string) time.Time
+	result Result
+
+	signers *Signers     // in force: those of the last accepted mainline commit
+	files   []signerFile // where they are from; nil if they are the bootstrap list
+	mailmap string       // content id of .mailmap at the last mainline commit
+	base    *git.Commit  // where the range starts; nil for the whole history
+	denied  int
+}
+
+func (c *checker) add(problems ...Problem) {
+	for _, p := range problems {
+		if p.Decision == Deny {
+			c.denied++
+		}
+	}
+	c.result.Problems = append(c.result.Problems, problems...)
+}
+
+// internal records that something could not be found out.
+func (c *checker) internal(err error) {
+	var limit *git.LimitError
+	if errors.As(err, &limit) {
+		c.add(problem(HistLimit, hintLimit, "too much to verify: %s", err))
+		return
+	}
+	c.add(problem(Unverified, hintUnverified, "the history could not be verified: %s", err))
+}
+
+const (
+	hintLimit      = "Verify it in parts by pinning a reviewed commit as root, or raise the limit."
+	hintUnverified = "It is tried again; if it stays, look at the repository with git fsck."
+)
+
+func (c *checker) run(ctx context.Context, tip string) error {
+	from := c.result.Accepted
+	if from == "" && c.trust.Root != "" {
+		from = c.trust.Root
+		if ok, err := c.rooted(ctx, tip); !ok || err != nil {
+			return err
+		}
+	} else if from != "" {
+		if ok, err := c.forward(ctx, from, tip); !ok || err != nil || from == tip {
+			return err
+		}
+	}
+	ids, err := c.h.Range(ctx, from, tip)
+	if err != nil {
+		return err
+	}
+	if len(ids) > c.trust.MaxCommits {
+		c.add(problem(HistLimit, hintLimit,
+			"%d commits are to be verified, more than the limit of %d", len(ids), c.trust.MaxCommits))
+		return nil
+	}
+	if err := c.startList(ctx, from); err != nil {
+		return err
+	}
+	if c.signers == nil {
+		return nil // startList has told why
+	}
+	c.result.Accepted = from
+	if len(ids) == 0 {
+		return nil // the tip is the root
+	}
+	commits, err := c.load(ctx, ids)
+	if err != nil {
+		return err
+	}
+	steps, err := c.steps(ctx, from, tip, ids, commits)
+	if err != nil {
+		return err
+	}
+	return c.walk(ctx, steps, commits)
+}
+
+// rooted checks that the pinned root is part of the tip's history.
+func (c *checker) rooted(ctx context.Context, tip string) (bool, error) {
+	root := c.trust.Root
+	ok := root == tip
+	var err error
+	if !ok {
+		ok, err = c.h.IsAncestor(ctx, root, tip)
+	}
+	if err != nil {
+		if _, missing := c.h.Commit(ctx, root); isGone(missing) {
+			ok, err = false, nil
+		}
+	}
+	if err == nil && !ok {
+		c.add(problem(HistRewrite, "Compare with a clone that you trust; pin another root only after you have reviewed that commit.",
+			"the pinned root %s is not part of the history of %s", short(root), short(tip)))
+	}
+	return ok, err
+}
+
+// loaded is a commit of the range; err says why it could not be read.
+type loaded struct {
+	*git.Commit
+	err error
+}
+
+// load reads all commits of the range. One that cannot be parsed is a problem
+// of that commit; everything else ends the check.
+func (c *checker) load(ctx context.Context, ids []string) (map[string]loaded, error) {
+	commits := make(map[string]loaded, len(ids))
+	for _, id := range ids {
+		commit, err := c.h.Commit(ctx, id)
+		if err != nil && !isMalformed(err) {
+			return nil, fmt.Errorf("commit %s: %w", short(id), err)
+		}
+		commits[id] = loaded{commit, err}
+	}
+	return commits, nil
+}
+
+// walk verifies step after step, and accepts steps until one does not pass.
+// What comes after that is verified as well, against the same list, so that
+// all problems are told at once.
+func (c *checker) walk(ctx context.Context, steps []step, commits map[string]loaded) error {
+	blocked := false
+	for _, s := range steps {
+		before := len(c.result.Problems)
+		for _, id := range s.commits {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			c.verify(id, commits)
+			if c.denied > maxDenied {
+				c.add(problem(HistLimit, "Repair the commits that are listed first.",
+					"more than %d problems; what follows was not looked at", maxDenied))
+				return nil
+			}
+		}
+		if s.foxtrot {
+			c.add(about(s.tip, []Problem{problem(MergeShape, "Merge the other way round: check out the branch and merge into it.",
+				"the merge makes the accepted history a side branch")})...)
+		}
+		if mailmap := c.mailmapAt(ctx, s.tip); mailmap != c.mailmap {
+			c.mailmap = mailmap
+			c.add(about(s.tip, []Problem{problem(IDConfusable, "Read names with --no-mailmap.",
+				"the .mailmap was changed: git log shows other names than the commits carry")})...)
+		}
+		if blocked || !worst(c.result.Problems[before:]).Passes() {
+			blocked = true
+			continue
+		}
+		p, err := c.adopt(ctx, s.tip)
+		if err != nil {
+			return err
+		}
+		if p != nil {
+			c.add(*p)
+			blocked = true
+			continue
+		}
+		c.result.Accepted = s.tip
+	}
+	return nil
+}
+
+// verify judges one commit by the list in force.
+func (c *checker) verify(id string, commits map[string]loaded) {
+	commit := commits[id]
+	if commit.err != nil {
+		p := problem(ObjMalformed, "Find out which tool made it, and remove it from the branch.", "%s", commit.err)
+		p.Commit = id
+		c.add(p)
+		return
+	}
+	at := c.seen(id)
+	signer, problems := VerifyCommit(commit.Commit, c.signers, at)
+	if signer.Identity != "" {
+		c.result.Verified = append(c.result.Verified, Verified{id, signer})
+	}
+	for _, parent := range commit.Parents {
+		p := commits[parent].Commit
+		if c.base != nil && c.base.ID == parent {
+			p = c.base
+		}
+		if p != nil && commit.Committer.When.Before(p.Committer.When.Add(-maxSkew)) {
+			problems = append(problems, about(id, []Problem{problem(TimeAnomaly, "Check the clock of the machine that made the commit.",
+				"the commit is dated %s, before its parent %s of %s", stamp(commit.Committer.When), short(parent), stamp(p.Committer.When))})...)
+			break
+		}
+	}
+	c.add(problems...)
+}
+
+// isMalformed reports whether an object was read but is not in canonical form.
+func isMalformed(err error) bool {
+	var malformed *git.MalformedError
+	return errors.As(err, &malformed)
+}
+
+// isGone reports whether an object is not in the repository.
+func isGone(err error) bool {
+	var missing *git.MissingError
+	return errors.As(err, &missing)
+}

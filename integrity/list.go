@@ -1,0 +1,103 @@
+package integrity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/holdfast-dev/holdfast/git"
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// startList puts the signers of the starting commit in force.
+func (c *checker) startList(ctx context.Context, from string) error {
+	if from == "" {
+		c.signers = c.trust.Bootstrap
+		return nil
+	}
+	var err error
+	if c.base, err = c.h.Commit(ctx, from); err != nil {
+		return err
+	}
+	c.mailmap = c.mailmapAt(ctx, from)
+	p, err := c.adopt(ctx, from)
+	if p != nil {
+		p.Hint = "Pin a root commit that has a valid signers file, or configure bootstrap signers."
+		c.add(*p)
+	}
+	return err
+}
+
+// adopt puts the signers of a mainline commit in force. If they are not as they
+// should be, it says so and leaves everything as it was.
+func (c *checker) adopt(ctx context.Context, commit string) (*Problem, error) {
+	tree, err := c.h.Tree(ctx, commit)
+	if err != nil {
+		return c.fault(commit, ObjMalformed, "the commit's tree is not accepted", err)
+	}
+	files, err := signerFiles(tree, c.trust.SignersPath, c.trust.KeysDir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && c.files == nil && c.trust.Bootstrap != nil:
+		c.signers = c.trust.Bootstrap
+		return nil, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return c.fault(commit, PolicyInvalid, "the list of signers is invalid", &FileError{c.trust.SignersPath, errors.New("does not exist")})
+	case err != nil:
+		return c.fault(commit, PolicyInvalid, "the list of signers is invalid", err)
+	}
+	if c.files != nil && slices.Equal(files, c.files) && !slices.ContainsFunc(files, func(f signerFile) bool { return f.id == "" }) {
+		return nil, nil
+	}
+	signers, err := loadSigners(tree, files)
+	if err != nil {
+		return c.fault(commit, PolicyInvalid, "the list of signers is invalid", err)
+	}
+	c.signers, c.files = signers, files
+	return nil, nil
+}
+
+// fault tells what a commit holds from what our copy of it lacks: the first is
+// a problem of the commit, the second ends the check.
+func (c *checker) fault(commit string, code Code, what string, err error) (*Problem, error) {
+	var (
+		file      *FileError
+		syntax    *SyntaxError
+		kind      *source.KindError
+		tooLarge  *source.TooLargeError
+		escape    *source.EscapeError
+		malformed *git.MalformedError
+		tree      *git.TreeError
+		limit     *git.LimitError
+	)
+	switch {
+	case errors.As(err, &file), errors.As(err, &syntax), errors.As(err, &kind), errors.As(err, &tooLarge), errors.As(err, &escape), errors.As(err, &malformed):
+	case errors.As(err, &tree):
+		code = TreePath
+	case errors.As(err, &limit):
+		code = TreeLimit
+	default:
+		return nil, fmt.Errorf("commit %s: %w", short(commit), err)
+	}
+	p := problem(code, "Repair it, or remove the commit from the branch; the list of signers before it stays in force.", "%s: %s", what, err)
+	p.Commit = commit
+	return &p, nil
+}
+
+// mailmapAt returns the content id of the .mailmap, empty if there is none or
+// it cannot be had: it only serves to warn.
+func (c *checker) mailmapAt(ctx context.Context, commit string) string {
+	if commit == "" {
+		return ""
+	}
+	tree, err := c.h.Tree(ctx, commit)
+	if err != nil {
+		return ""
+	}
+	entry, err := tree.Stat(".mailmap")
+	if err != nil {
+		return ""
+	}
+	return entry.ID
+}

@@ -1,0 +1,140 @@
+package integrity
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// maxLost bounds how many lost commits are listed, and maxSubjects how many of
+// them are quoted.
+const (
+	maxLost     = 100
+	maxSubjects = 5
+)
+
+// forward checks that a branch only grew since a commit was accepted. If not,
+// it is held, and told in which way: gone back, replaced or rewritten.
+func (c *checker) forward(ctx context.Context, accepted, tip string) (bool, error) {
+	if accepted == tip {
+		return true, nil
+	}
+	grew, err := c.h.IsAncestor(ctx, accepted, tip)
+	if err != nil {
+		if _, gone := c.h.Commit(ctx, accepted); isGone(gone) {
+			c.add(problem(HistRewrite, hintRewrite,
+				"the branch was rewritten: %s, which was accepted, no longer exists in the repository", short(accepted)))
+			return false, nil
+		}
+		return false, err
+	}
+	if grew {
+		return true, nil
+	}
+	lost, err := c.h.Range(ctx, tip, accepted)
+	if err != nil {
+		return false, err
+	}
+	back, err := c.h.IsAncestor(ctx, tip, accepted)
+	if err != nil {
+		return false, err
+	}
+	lost, err = c.newestFirst(ctx, lost, tip, accepted)
+	if err != nil {
+		return false, err
+	}
+	c.result.Lost = lost[:min(len(lost), maxLost)]
+	text, err := c.describeLost(ctx, lost)
+	if err != nil {
+		return false, err
+	}
+	switch other := c.branchAt(tip); {
+	case back:
+		c.add(problem(RefRollback, "If going back is wanted, commit the older content on top (git revert), or acknowledge the rollback.",
+			"the branch went back from %s to %s and loses %s", short(accepted), short(tip), text))
+	case other != "":
+		c.add(problem(RefTeleport, hintRewrite,
+			"the branch was replaced by the commit of %s: it moved from %s to %s and loses %s", quoted(other), short(accepted), short(tip), text))
+	default:
+		c.add(problem(HistRewrite, hintRewrite,
+			"the branch was rewritten from %s to %s and loses %s%s", short(accepted), short(tip), text, c.sameContent(ctx, accepted, tip)))
+	}
+	return false, nil
+}
+
+const hintRewrite = "Put the branch back and add what is new on top; if the rewrite is wanted, have it acknowledged."
+
+// branchAt names the other branch whose last known tip is a commit.
+func (c *checker) branchAt(tip string) string {
+	var refs []string
+	for ref, id := range c.trust.Branches {
+		if id == tip {
+			refs = append(refs, ref)
+		}
+	}
+	if len(refs) == 0 {
+		return ""
+	}
+	return slices.Min(refs)
+}
+
+// newestFirst sorts lost commits: those on the line of first parents in their
+// order, then the others by id.
+func (c *checker) newestFirst(ctx context.Context, lost []string, from, to string) ([]string, error) {
+	line, err := c.h.FirstParents(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(line)
+	onLine := make(map[string]bool, len(line))
+	for _, id := range line {
+		onLine[id] = true
+	}
+	var rest []string
+	for _, id := range lost {
+		if !onLine[id] {
+			rest = append(rest, id)
+		}
+	}
+	slices.Sort(rest)
+	return append(line, rest...), nil
+}
+
+func (c *checker) describeLost(ctx context.Context, lost []string) (string, error) {
+	var subjects []string
+	for _, id := range lost[:min(len(lost), maxSubjects)] {
+		commit, err := c.h.Commit(ctx, id)
+		switch {
+		case err == nil:
+			subjects = append(subjects, fmt.Sprintf("%s %s", short(id), quoted(commit.Subject())))
+		case ctx.Err() != nil:
+			return "", err
+		default:
+			subjects = append(subjects, short(id))
+		}
+	}
+	noun := "commits"
+	if len(lost) == 1 {
+		noun = "commit"
+	}
+	text := fmt.Sprintf("%d %s: %s", len(lost), noun, strings.Join(subjects, ", "))
+	if len(lost) > maxSubjects {
+		text += ", …"
+	}
+	return text, nil
+}
+
+// sameContent adds that two commits hold the same files, if they do: the
+// rewrite then destroys evidence but changes nothing that runs.
+func (c *checker) sameContent(ctx context.Context, a, b string) string {
+	old, err := c.h.Commit(ctx, a)
+	if err != nil {
+		return ""
+	}
+	now, err := c.h.Commit(ctx, b)
+	if err != nil || old.Tree != now.Tree {
+		return ""
+	}
+	return " (both hold the same files)"
+}

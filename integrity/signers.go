@@ -1,0 +1,240 @@
+package integrity
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// Where a repository keeps its signers, unless Trust says otherwise.
+const (
+	DefaultSignersPath = ".holdfast/allowed_signers"
+	DefaultKeysDir     = ".holdfast/gpg"
+)
+
+// Signers is a list of keys that count, at one commit or on the operator's
+// disk. It does not change.
+type Signers struct {
+	path   string
+	grants map[string][]grant // by SSH key in wire format
+	emails map[string]bool    // all principals
+
+	openPGP []openPGPGrant
+}
+
+// openPGPGrant is a key of an OpenPGP key file.
+type openPGPGrant struct {
+	email, path string
+	key         *pgpKey
+}
+
+// grant is one line of an allowed_signers file.
+type grant struct {
+	emails        []string
+	line          int
+	forGit        bool
+	after, before time.Time // zero: unbounded
+}
+
+// Signer is who a signature proves, by which key, and the line that says so.
+type Signer struct {
+	Identity string // the first e-mail of the line, or the e-mail that names the key file
+	Key      string // "SHA256:…" of an SSH key, the fingerprint of an OpenPGP primary key
+	File     string // the signers file or key file
+	Line     int    // line in File, from 1; 0 for a key file
+
+	emails []string
+}
+
+// Owns reports whether an e-mail is bound to the signer. Addresses are
+// compared exactly, byte for byte.
+func (s Signer) Owns(email string) bool { return slices.Contains(s.emails, email) }
+
+// LoadSigners reads the signers file at path, and the OpenPGP key files in
+// keysDir if there is such a directory. Each key file is named <e-mail>.asc and
+// holds the public keys of that one identity.
+//
+// The error joins all that is wrong with the files, so that all of it can be
+// repaired at once: SyntaxErrors, FileErrors, and what reading failed with.
+func LoadSigners(tree source.Tree, path, keysDir string) (*Signers, error) {
+	files, err := signerFiles(tree, path, keysDir)
+	if err != nil {
+		return nil, err
+	}
+	return loadSigners(tree, files)
+}
+
+// FileError says what is wrong with a signers file or key file as a whole.
+type FileError struct {
+	Path string
+	Err  error
+}
+
+func (e *FileError) Error() string {
+	if !printable(e.Path) {
+		return quoted(e.Path) + ": " + e.Err.Error()
+	}
+	return e.Path + ": " + e.Err.Error()
+}
+func (e *FileError) Unwrap() error { return e.Err }
+
+// signerFile is one of the files that make a list. The signers file itself is
+// the first and has no e-mail. The id is empty where the tree knows none.
+type signerFile struct{ path, email, id string }
+
+// signerFiles finds the files. None of them, and none of the directories above
+// them, may be a symbolic link: what it points to is not protected with it.
+func signerFiles(tree source.Tree, path, keysDir string) ([]signerFile, error) {
+	list, err := statRegular(tree, path)
+	if err != nil {
+		return nil, err
+	}
+	files := []signerFile{{path: path, id: list.ID}}
+	dir, err := statNoLinks(tree, keysDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return files, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if dir.Mode != source.ModeDir {
+		return nil, &FileError{keysDir, errors.New("is not a directory")}
+	}
+	entries, err := tree.ReadDir(keysDir)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name, "README") {
+			continue
+		}
+		p := keysDir + "/" + e.Name
+		email, ok := strings.CutSuffix(e.Name, ".asc")
+		switch {
+		case e.Mode != source.ModeFile:
+			errs = append(errs, &FileError{p, errNotRegular})
+		case !ok || !strings.Contains(email, "@") || !printable(email):
+			errs = append(errs, &FileError{p, errors.New("is not named <e-mail>.asc, such as alice@example.com.asc")})
+		}
+		files = append(files, signerFile{p, email, e.ID})
+	}
+	return files, errors.Join(errs...)
+}
+
+var errNotRegular = errors.New("is not a regular file (a symbolic link, or executable)")
+
+func statRegular(tree source.Tree, path string) (source.Entry, error) {
+	e, err := statNoLinks(tree, path)
+	if err == nil && e.Mode != source.ModeFile {
+		err = &FileError{path, errNotRegular}
+	}
+	return e, err
+}
+
+// statNoLinks is Stat, but refuses links on the way.
+func statNoLinks(tree source.Tree, path string) (source.Entry, error) {
+	for i, c := range path {
+		if c != '/' {
+			continue
+		}
+		e, err := tree.Stat(path[:i])
+		if err != nil {
+			return e, err
+		}
+		if e.Mode != source.ModeDir {
+			return e, &FileError{path[:i], errors.New("is not a directory of its own")}
+		}
+	}
+	return tree.Stat(path)
+}
+
+// loadSigners reads and parses what signerFiles found.
+func loadSigners(tree source.Tree, files []signerFile) (*Signers, error) {
+	data, err := tree.ReadFile(files[0].path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := ParseSigners(files[0].path, data)
+	errs := []error{err}
+	owner := map[string]string{} // fingerprint → file
+	var grants []openPGPGrant
+	for _, f := range files[1:] {
+		data, err := tree.ReadFile(f.path)
+		if err != nil {
+			return nil, err
+		}
+		keys, err := parseOpenPGPKeys(data)
+		if err != nil {
+			errs = append(errs, &FileError{f.path, err})
+		}
+		for _, key := range keys {
+			for _, fingerprint := range key.fingerprints() {
+				if other, ok := owner[fingerprint]; ok {
+					errs = append(errs, &FileError{f.path, fmt.Errorf("the key %s is in %s already; a key has exactly one identity", fingerprint, other)})
+				}
+				owner[fingerprint] = f.path
+			}
+			grants = append(grants, openPGPGrant{email: f.email, path: f.path, key: key})
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if len(s.grants) == 0 && len(grants) == 0 {
+		return nil, &FileError{files[0].path, errors.New("lists nobody; then nobody could ever commit again")}
+	}
+	s.openPGP = grants
+	return s, nil
+}
+
+// lookup finds the grant under which a key counts at a time.
+func (s *Signers) lookup(key ssh.PublicKey, at time.Time) (Signer, *Problem) {
+	fingerprint := ssh.FingerprintSHA256(key)
+	grants := s.grants[string(key.Marshal())]
+	var last *grant
+	for i := range grants {
+		g := &grants[i]
+		if !g.forGit {
+			continue
+		}
+		last = g
+		if (g.after.IsZero() || !at.Before(g.after)) && (g.before.IsZero() || at.Before(g.before)) {
+			return Signer{Identity: g.emails[0], Key: fingerprint, File: s.path, Line: g.line, emails: g.emails}, nil
+		}
+	}
+	switch {
+	case len(grants) == 0:
+		p := problem(KeyUnknown, "If this is a colleague's key, have it added to "+s.path+" by a commit of somebody who is listed; it counts from the next commit on.",
+			"signed by the key %s, which is not in %s", fingerprint, s.path)
+		return Signer{}, &p
+	case last == nil:
+		p := problem(KeyUnknown, `Add "git" to the namespaces of that line, or sign with another key.`,
+			"signed by the key %s, which line %d of %s lists, but not for Git", fingerprint, grants[0].line, s.path)
+		return Signer{}, &p
+	}
+	p := problem(KeyExpired, "Sign again with a key that is valid; dates in the commit do not count, only when it was first seen.",
+		"signed by the key of %s, which was not valid at %s (%s:%d, %s)", quoted(last.emails[0]), stamp(at), s.path, last.line, last.window())
+	return Signer{}, &p
+}
+
+// window says when a grant is valid.
+func (g *grant) window() string {
+	var parts []string
+	if !g.after.IsZero() {
+		parts = append(parts, "valid from "+stamp(g.after))
+	}
+	if !g.before.IsZero() {
+		parts = append(parts, "valid until "+stamp(g.before))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

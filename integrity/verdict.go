@@ -1,0 +1,165 @@
+package integrity
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Decision is what may happen with a commit or tag. Decisions are ordered: of
+// several the highest counts. The zero value is no decision and passes nothing.
+type Decision uint8
+
+// The decisions, from the best to the worst.
+const (
+	Allow Decision = iota + 1
+	Warn           // may be deployed, somebody should look
+	Hold           // the last good revision stays until a person decides
+	Deny           // the last good revision stays until the repository is repaired
+)
+
+// Passes reports whether what was judged may be deployed.
+func (d Decision) Passes() bool { return d == Allow || d == Warn }
+
+func (d Decision) String() string {
+	switch d {
+	case Allow:
+		return "allow"
+	case Warn:
+		return "warn"
+	case Hold:
+		return "hold"
+	case Deny:
+		return "deny"
+	}
+	return "undecided"
+}
+
+// MarshalText writes the decision as its name.
+func (d Decision) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// Code names a kind of problem. Codes are stable; people search for them.
+type Code string
+
+// What can be wrong with a signature, a key, an identity, an object, a history,
+// a tag or the list of signers.
+const (
+	SigMissing   Code = "SIG_MISSING"
+	SigBad       Code = "SIG_BAD"
+	SigAmbiguous Code = "SIG_AMBIGUOUS"
+
+	KeyUnknown Code = "KEY_UNKNOWN"
+	KeyExpired Code = "KEY_EXPIRED"
+	KeyRevoked Code = "KEY_REVOKED"
+	KeyWeak    Code = "KEY_WEAK"
+
+	IDAuthor     Code = "ID_AUTHOR"
+	IDCommitter  Code = "ID_COMMITTER"
+	IDConfusable Code = "ID_CONFUSABLE"
+	TimeAnomaly  Code = "TIME_ANOMALY"
+	ObjMalformed Code = "OBJ_MALFORMED"
+	TreePath     Code = "TREE_PATH"
+	TreeLimit    Code = "TREE_LIMIT"
+
+	HistRewrite Code = "HIST_REWRITE"
+	HistLimit   Code = "HIST_LIMIT" // more to verify than the limit
+	RefRollback Code = "REF_ROLLBACK"
+	RefTeleport Code = "REF_TELEPORT"
+	MergeShape  Code = "MERGE_SHAPE"
+
+	TagMoved     Code = "TAG_MOVED"
+	TagDowngrade Code = "TAG_DOWNGRADE"
+	TagName      Code = "TAG_NAME"
+	TagDeleted   Code = "TAG_DELETED"
+	TagTarget    Code = "TAG_TARGET"
+
+	PolicyInvalid Code = "POLICY_INVALID"
+	Unverified    Code = "UNVERIFIED" // could not be found out: object missing, time-out, broken repository
+)
+
+// decisions holds every code's decision. A code that is not in it is denied.
+var decisions = map[Code]Decision{
+	IDConfusable: Warn,
+	TimeAnomaly:  Warn,
+	MergeShape:   Warn,
+
+	HistRewrite: Hold,
+	HistLimit:   Hold,
+	RefRollback: Hold,
+	RefTeleport: Hold,
+	Unverified:  Hold,
+}
+
+// Decision returns what the code leads to.
+func (c Code) Decision() Decision {
+	if d, ok := decisions[c]; ok {
+		return d
+	}
+	return Deny
+}
+
+// Problem is one reason not to trust something. Message and Hint are sentences
+// for people; whatever they quote from a repository is escaped.
+type Problem struct {
+	Code     Code
+	Decision Decision
+	Commit   string // full id of the commit or tag object; empty if it is about no single one
+	Message  string // what is wrong
+	Hint     string // what to do next
+}
+
+// String returns the problem on two lines: what is wrong, and what to do.
+func (p Problem) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", p.Decision, p.Code)
+	if p.Commit != "" {
+		fmt.Fprintf(&b, " %s", short(p.Commit))
+	}
+	fmt.Fprintf(&b, ": %s", p.Message)
+	if p.Hint != "" {
+		fmt.Fprintf(&b, "\n  %s", p.Hint)
+	}
+	return b.String()
+}
+
+// problem returns a problem that is not yet about a commit.
+func problem(code Code, hint, format string, args ...any) Problem {
+	return Problem{Code: code, Decision: code.Decision(), Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// worst returns the highest decision, Allow if there are no problems.
+func worst(problems []Problem) Decision {
+	d := Allow
+	for _, p := range problems {
+		d = max(d, p.Decision)
+	}
+	return d
+}
+
+// about sets the commit of problems that have none.
+func about(commit string, problems []Problem) []Problem {
+	for i := range problems {
+		if problems[i].Commit == "" {
+			problems[i].Commit = commit
+		}
+	}
+	return problems
+}
+
+// short abbreviates an object id for people.
+func short(id string) string {
+	if len(id) > 12 {
+		return id[:12]
+	}
+	return id
+}
+
+// quoted makes text from a repository safe to print. Everything outside ASCII
+// is escaped, so that lookalikes show, and the length is bounded.
+func quoted(s string) string {
+	const limit = 120
+	if len(s) > limit {
+		return strconv.QuoteToASCII(s[:limit]) + "…"
+	}
+	return strconv.QuoteToASCII(s)
+}

@@ -6,9 +6,14 @@
 //	Pack        policies that are versioned together, with one digest
 //	Stage       where a resource is judged: declared, rendered, planned,
 //	            admission or live
+//	Prelude     the variables that every policy has, such as the pod spec of
+//	            whatever holds one
 //	Verdict     pass, fail, skip, unknown or error; unknown is never pass and
 //	            never fail
-//	Result      one policy's verdict on one resource
+//	Result      one policy's verdict on one resource, with the failing values
+//
+// A policy file is decoded with the place of each mistake; what the policies
+// find becomes Findings; the examples of a pack are run by Test.
 package policy
 
 import (
@@ -60,6 +65,8 @@ const (
 type Policy struct {
 	finding.Rule
 	Match       []Match
+	Stages      []Stage     // where it applies; none means at every stage
+	Sensitive   bool        // it judges secret values, which are never shown
 	Conditions  []Condition // all must hold, or the policy is skipped
 	Variables   []Variable  // evaluated on first use, in this order
 	Relations   []Relation
@@ -69,22 +76,24 @@ type Policy struct {
 	Span        source.Span
 }
 
-// Match selects kinds. "*" stands for any group or kind.
+// Match selects kinds, by their names or by those of their resources. "*"
+// stands for any group, kind or resource.
 type Match struct {
-	Groups []string
-	Kinds  []string
+	Groups    []string
+	Kinds     []string
+	Resources []string // lower-case plurals, as in an admission policy
 }
 
 // Condition is a named expression that limits what a policy applies to.
 type Condition struct {
 	Name, Expression string
-	Span             source.Span
+	Span             source.Span // of the expression
 }
 
 // Variable is a named expression that others read as variables.<name>.
 type Variable struct {
 	Name, Expression string
-	Span             source.Span
+	Span             source.Span // of the expression
 }
 
 // Relation gives a policy the other resources that it needs, as
@@ -95,12 +104,14 @@ type Relation struct {
 	SameNamespace bool
 }
 
-// Validation is an expression that must be true.
+// Validation is an expression that must be true. In a message "{subject}"
+// stands for what fails: a container, a volume, a rule, or the object.
 type Validation struct {
 	Expression        string
-	Message           string // fixed, or
-	MessageExpression string // computed; sees what Expression sees
-	Span              source.Span
+	Message           string      // fixed, or
+	MessageExpression string      // computed; sees what Expression sees
+	Span              source.Span // of the expression
+	MessageSpan       source.Span // of the message expression
 }
 
 // Example is a manifest with the verdict that it must get. The examples are a
@@ -110,6 +121,7 @@ type Example struct {
 	Verdict  Verdict
 	Manifest string   // YAML; the first document is judged, the others are its relations
 	At       []string // for Fail: the stable paths that must be marked
+	Stage    Stage    // Declared unless stated
 	Span     source.Span
 }
 
@@ -117,16 +129,24 @@ type Example struct {
 type Pack struct {
 	Name     string
 	Digest   string // "sha256:" and hexadecimal digits, over all policy files
+	Trusted  bool   // part of the program: evaluated without a cost limit
 	Policies []*Policy
 }
 
 // Result is one policy's verdict on one resource.
 type Result struct {
-	Policy  *Policy
-	Verdict Verdict
+	Policy   *Policy
+	Verdict  Verdict
+	Failures []Failure // for Fail: at least one
+	Reason   string    // for Unknown: what is not known
+	Err      error     // for Error
+}
+
+// Failure is one value that breaks a policy. Path leads to it, or to where it
+// is missing.
+type Failure struct {
+	Path    resource.Path
 	Message string
-	Paths   []resource.Path // the offending values of a Fail; the absent ones too
-	Err     error           // for Error
 }
 
 // Evaluator judges resources. Evaluate leaves out policies that do not match

@@ -1,0 +1,101 @@
+// Package cel evaluates policies that are written in the Common Expression
+// Language, in this order:
+//
+//	index     the policies that match a group and kind are found once
+//	compile   a policy is parsed, checked and planned when a resource of one of
+//	          its kinds comes first
+//	evaluate  over the resource's own tree, which is the CEL value; variables
+//	          are evaluated on first use, those of the prelude once a resource
+//	explain   what failed is taken apart and evaluated again over values that
+//	          record reads: the last one that was read, or looked for and not
+//	          found, is the offending one; of all(), one for each element
+//
+// A value that is not known becomes an unknown of CEL, and a result that
+// depends on it is neither pass nor fail. Policies that are not part of the
+// program have a cost limit and can be interrupted.
+package cel
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/google/cel-go/cel"
+
+	"github.com/holdfast-dev/holdfast/policy"
+	"github.com/holdfast-dev/holdfast/resource"
+)
+
+// Engine evaluates the policies of packs. It implements policy.Evaluator.
+type Engine struct {
+	env      *cel.Env
+	prelude  []variable
+	policies []*compiled // by id
+
+	byKind  sync.Map // "group/kind" → []*compiled
+	indexes sync.Map // weak.Pointer[resource.Set] → index
+}
+
+var _ policy.Evaluator = (*Engine)(nil)
+
+// New returns an engine for packs. Packs that are not trusted are compiled at
+// once; the error lists all their mistakes and all ids that are used twice, as
+// policy.FileErrors.
+func New(packs ...*policy.Pack) (*Engine, error) {
+	env, err := newEnv()
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{env: env}
+	for i, v := range policy.Prelude() {
+		e.prelude = append(e.prelude, newPreludeVariable(env, v, policy.Prelude()[:i]))
+	}
+	errs := []error{policy.Unique(packs...)}
+	for _, pack := range packs {
+		for _, p := range pack.Policies {
+			c := newCompiled(e, p, !pack.Trusted)
+			e.policies = append(e.policies, c)
+			if !pack.Trusted {
+				_, err := c.program()
+				errs = append(errs, err)
+			}
+		}
+	}
+	slices.SortStableFunc(e.policies, func(a, b *compiled) int { return cmp.Compare(a.ID, b.ID) })
+	return e, errors.Join(errs...)
+}
+
+// Evaluate implements policy.Evaluator.
+func (e *Engine) Evaluate(ctx context.Context, r *resource.Resource, set *resource.Set, stage policy.Stage) []policy.Result {
+	matching := e.matching(r.ID.Group, r.ID.Kind)
+	if len(matching) == 0 || r.Root == nil {
+		return nil
+	}
+	s := newSubject(e, r, set, stage)
+	results := make([]policy.Result, 0, len(matching))
+	for _, c := range matching {
+		if ctx.Err() != nil {
+			results = append(results, policy.Result{Policy: c.Policy, Verdict: policy.Error, Err: context.Cause(ctx)})
+			continue
+		}
+		results = append(results, c.judge(ctx, s))
+	}
+	return results
+}
+
+func (e *Engine) matching(group, kind string) []*compiled {
+	key := group + "/" + kind
+	if found, ok := e.byKind.Load(key); ok {
+		return found.([]*compiled)
+	}
+	var matching []*compiled
+	for _, c := range e.policies {
+		if slices.ContainsFunc(c.Match, func(m policy.Match) bool { return m.Matches(group, kind) }) {
+			matching = append(matching, c)
+		}
+	}
+	e.byKind.Store(key, matching)
+	return matching
+}

@@ -1,0 +1,92 @@
+package cel
+
+import (
+	"math"
+	"regexp"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/ext"
+)
+
+// recorderName is a name that no expression can contain.
+const recorderName = "@recorder"
+
+// newEnv returns the environment of all expressions: what admission policies
+// have of variables and libraries, as far as it concerns a single object, and
+// beyond it `relations`, `stage` and entropy().
+func newEnv() (*cel.Env, error) {
+	return cel.NewEnv(
+		cel.Variable("object", cel.DynType),
+		cel.Variable("variables", cel.DynType),
+		cel.Variable("relations", cel.MapType(cel.StringType, cel.ListType(cel.DynType))),
+		cel.Variable("stage", cel.StringType),
+		cel.CustomTypeAdapter(adapter{types.DefaultTypeAdapter}),
+		cel.CrossTypeNumericComparisons(true),
+		cel.DefaultUTCTimeZone(true),
+		cel.OptionalTypes(),
+		ext.Strings(ext.StringsVersion(2)),
+		ext.Sets(),
+		ext.Lists(ext.ListsVersion(2)),
+		ext.TwoVarComprehensions(),
+		cel.Function("find", cel.MemberOverload("string_find_string",
+			[]*cel.Type{cel.StringType, cel.StringType}, cel.StringType, cel.BinaryBinding(find))),
+		cel.Function("findAll", cel.MemberOverload("string_find_all_string",
+			[]*cel.Type{cel.StringType, cel.StringType}, cel.ListType(cel.StringType), cel.BinaryBinding(findAll))),
+		cel.Function("entropy", cel.MemberOverload("string_entropy",
+			[]*cel.Type{cel.StringType}, cel.DoubleType, cel.UnaryBinding(entropy))),
+	)
+}
+
+// adapter knows that most of what it is given is a CEL value already.
+type adapter struct{ types.Adapter }
+
+func (a adapter) NativeToValue(value any) ref.Val {
+	if v, ok := value.(ref.Val); ok {
+		return v
+	}
+	return a.Adapter.NativeToValue(value)
+}
+
+// find returns the first match of a pattern in a string, or "".
+func find(s, pattern ref.Val) ref.Val {
+	re, err := regexp.Compile(string(pattern.(types.String)))
+	if err != nil {
+		return types.WrapErr(err)
+	}
+	return types.String(re.FindString(string(s.(types.String))))
+}
+
+// findAll returns all matches of a pattern in a string.
+func findAll(s, pattern ref.Val) ref.Val {
+	re, err := regexp.Compile(string(pattern.(types.String)))
+	if err != nil {
+		return types.WrapErr(err)
+	}
+	return types.NewStringList(types.DefaultTypeAdapter, re.FindAllString(string(s.(types.String)), -1))
+}
+
+// entropy returns the bits of information in each character of a string: about
+// 3 for words, 4 for random hexadecimal digits, more than 4.5 for random keys.
+func entropy(s ref.Val) ref.Val {
+	counts, n := map[rune]int{}, 0
+	for _, r := range string(s.(types.String)) {
+		counts[r]++
+		n++
+	}
+	// Float additions in the order of a map would not be deterministic to the
+	// last bit; sums of equal counts are.
+	byCount := map[int]int{}
+	for _, c := range counts {
+		byCount[c]++
+	}
+	bits := 0.0
+	for c := 1; c <= n; c++ {
+		if times := byCount[c]; times > 0 {
+			p := float64(c) / float64(n)
+			bits -= float64(times) * p * math.Log2(p)
+		}
+	}
+	return types.Double(bits)
+}

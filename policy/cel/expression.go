@@ -1,0 +1,176 @@
+package cel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/operators"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/interpreter"
+
+	"github.com/holdfast-dev/holdfast/policy"
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+const (
+	// costLimit bounds one expression of a policy that is not part of the
+	// program, as API servers bound those of an admission policy.
+	costLimit = 10_000_000
+	// interruptEvery is the number of comprehension steps between two looks at
+	// the context.
+	interruptEvery = 1000
+)
+
+// expression is one checked text. Its programs differ in what they are for:
+// plain is the fast one, strict is for resources with unknown values, and the
+// clauses of why find the places that made it false.
+type expression struct {
+	env     *cel.Env
+	ast     *ast.AST
+	limited bool
+
+	plain  lazyProgram
+	strict lazyProgram
+	why    func() *clause
+}
+
+// text is an expression as it is written, with its place.
+type text struct {
+	file *source.File // nil for the prelude
+	span source.Span
+	expr string
+}
+
+// compile checks an expression. Errors are policy.FileErrors.
+func compile(env *cel.Env, t text, known func(variable string) bool, want *cel.Type, limited bool) (*expression, error) {
+	checked, issues := env.Compile(t.expr)
+	if err := issues.Err(); err != nil {
+		return nil, t.errors(issues)
+	}
+	a := checked.NativeRep()
+	if err := t.checkVariables(a, known); err != nil {
+		return nil, err
+	}
+	if got := checked.OutputType(); !got.IsExactType(want) && got.Kind() != types.DynKind && want.Kind() != types.DynKind {
+		return nil, t.failure(0, "", "the expression must give a %s, not a %s", want, got)
+	}
+	x := &expression{env: env, ast: a, limited: limited}
+	x.plain = sync.OnceValues(func() (cel.Program, error) { return x.program(a.Expr(), cel.EvalOptions(cel.OptOptimize)) })
+	x.strict = sync.OnceValues(func() (cel.Program, error) { return x.program(a.Expr(), cel.CustomDecoratorV2(checkNested)) })
+	x.why = sync.OnceValue(func() *clause { return x.clauseOf(a.Expr(), true) })
+	return x, nil
+}
+
+// program plans the whole or a part of the expression.
+func (x *expression) program(e ast.Expr, opts ...cel.ProgramOption) (cel.Program, error) {
+	if x.limited {
+		opts = append(opts, cel.CostLimit(costLimit), cel.InterruptCheckFrequency(interruptEvery))
+	}
+	part := ast.NewCheckedAST(ast.NewAST(e, x.ast.SourceInfo()), x.ast.TypeMap(), x.ast.ReferenceMap())
+	return x.env.PlanProgram(part, opts...)
+}
+
+// eval evaluates the expression. Values that are not known give an unknown
+// value, and so does every error while the resource has any.
+func (x *expression) eval(ctx context.Context, vars interpreter.Activation, unknowns bool) (ref.Val, error) {
+	program := x.plain
+	if unknowns {
+		program = x.strict
+	}
+	p, err := program()
+	if err != nil {
+		return nil, err
+	}
+	return run(ctx, p, vars, x.limited)
+}
+
+func run(ctx context.Context, p cel.Program, vars interpreter.Activation, limited bool) (ref.Val, error) {
+	if limited {
+		out, _, err := p.ContextEval(ctx, vars)
+		return out, err
+	}
+	out, _, err := p.Eval(vars)
+	return out, err
+}
+
+// checkVariables reports the use of variables that do not exist, or not yet.
+func (t text) checkVariables(a *ast.AST, known func(string) bool) error {
+	var errs []error
+	report := func(e ast.Expr, name string) {
+		if !known(name) {
+			location := a.SourceInfo().GetStartLocation(e.ID())
+			errs = append(errs, t.failure(offsetOf(t.expr, location.Line(), location.Column()),
+				"declare it above, in `variables`", "there is no variable %q", name))
+		}
+	}
+	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		switch e.Kind() {
+		case ast.SelectKind:
+			if isIdent(e.AsSelect().Operand(), "variables") {
+				report(e, e.AsSelect().FieldName())
+			}
+		case ast.CallKind:
+			call := e.AsCall()
+			if name := call.FunctionName(); name != operators.OptSelect && name != operators.Index && name != operators.OptIndex {
+				return
+			}
+			if name, ok := literalText(call.Args()[1]); ok && isIdent(call.Args()[0], "variables") {
+				report(e, name)
+			}
+		}
+	}))
+	return errors.Join(errs...)
+}
+
+func isIdent(e ast.Expr, name string) bool { return e.Kind() == ast.IdentKind && e.AsIdent() == name }
+
+func literalText(e ast.Expr) (string, bool) {
+	if e.Kind() != ast.LiteralKind {
+		return "", false
+	}
+	s, ok := e.AsLiteral().(types.String)
+	return string(s), ok
+}
+
+func (t text) errors(issues *cel.Issues) error {
+	var errs []error
+	for _, e := range issues.Errors() {
+		message := strings.ReplaceAll(e.Message, " (in container '')", "")
+		errs = append(errs, t.failure(offsetOf(t.expr, e.Location.Line(), e.Location.Column()), "", "%s", message))
+	}
+	return errors.Join(errs...)
+}
+
+func (t text) failure(offset int, suggestion, format string, args ...any) error {
+	if t.file == nil {
+		return fmt.Errorf("prelude: "+format, args...)
+	}
+	at := policy.Offset(t.file, t.span, t.expr, offset)
+	return &policy.FileError{File: t.file, Span: source.Span{Start: at, End: t.span.End},
+		Message: fmt.Sprintf(format, args...), Suggestion: suggestion}
+}
+
+// offsetOf converts a line from 1 and a column from 0, in characters, to bytes.
+func offsetOf(s string, line, column int) int {
+	offset := 0
+	for ; line > 1; line-- {
+		next := strings.IndexByte(s[offset:], '\n')
+		if next < 0 {
+			return offset
+		}
+		offset += next + 1
+	}
+	for i := range s[offset:] {
+		if column == 0 {
+			return offset + i
+		}
+		column--
+	}
+	return len(s)
+}

@@ -1,0 +1,185 @@
+package cel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+
+	"github.com/holdfast-dev/holdfast/policy"
+	"github.com/holdfast-dev/holdfast/resource"
+)
+
+// compiled is a policy with its program, which is made on first use.
+type compiled struct {
+	*policy.Policy
+	program func() (*program, error)
+}
+
+type program struct {
+	conditions  []*expression
+	variables   []variable
+	validations []validation
+}
+
+type validation struct {
+	*policy.Validation
+	*expression
+	message *expression // nil when the message is fixed
+}
+
+type variable struct {
+	name    string
+	compile func() (*expression, error)
+}
+
+func newPreludeVariable(env *cel.Env, v policy.Variable, before []policy.Variable) variable {
+	known := func(name string) bool { return hasVariable(before, name) }
+	return variable{v.Name, sync.OnceValues(func() (*expression, error) {
+		return compile(env, text{expr: v.Expression}, known, cel.DynType, false)
+	})}
+}
+
+func hasVariable(all []policy.Variable, name string) bool {
+	return slices.ContainsFunc(all, func(v policy.Variable) bool { return v.Name == name })
+}
+
+func newCompiled(e *Engine, p *policy.Policy, limited bool) *compiled {
+	return &compiled{Policy: p, program: sync.OnceValues(func() (*program, error) {
+		return compilePolicy(e.env, p, limited)
+	})}
+}
+
+// compilePolicy compiles all expressions of a policy. The error lists all mistakes.
+func compilePolicy(env *cel.Env, p *policy.Policy, limited bool) (*program, error) {
+	var out program
+	var errs []error
+	declared := 0 // variables see only those above them
+	known := func(name string) bool {
+		return hasVariable(policy.Prelude(), name) || hasVariable(p.Variables[:declared], name)
+	}
+	add := func(t text, want *cel.Type) *expression {
+		t.file = p.File
+		x, err := compile(env, t, known, want, limited)
+		errs = append(errs, err)
+		return x
+	}
+	for i, v := range p.Variables {
+		declared = i
+		x := add(text{expr: v.Expression, span: v.Span}, cel.DynType)
+		out.variables = append(out.variables, variable{v.Name, func() (*expression, error) { return x, nil }})
+	}
+	declared = len(p.Variables)
+	for _, c := range p.Conditions {
+		out.conditions = append(out.conditions, add(text{expr: c.Expression, span: c.Span}, cel.BoolType))
+	}
+	for i := range p.Validations {
+		v := validation{Validation: &p.Validations[i]}
+		v.expression = add(text{expr: v.Expression, span: v.Span}, cel.BoolType)
+		if v.MessageExpression != "" {
+			v.message = add(text{expr: v.MessageExpression, span: v.MessageSpan}, cel.StringType)
+		}
+		out.validations = append(out.validations, v)
+	}
+	return &out, errors.Join(errs...)
+}
+
+// judge returns the verdict of one policy.
+func (c *compiled) judge(ctx context.Context, s *subject) policy.Result {
+	result := policy.Result{Policy: c.Policy}
+	if len(c.Stages) > 0 && !slices.Contains(c.Stages, s.stage) {
+		result.Verdict = policy.Skip
+		return result
+	}
+	p, err := c.program()
+	if err != nil {
+		result.Verdict, result.Err = policy.Error, err
+		return result
+	}
+	v := newScope(ctx, s, c.Policy, p)
+	for _, condition := range p.conditions {
+		if holds := v.verdict(condition, &result); holds != policy.Pass {
+			if result.Verdict = holds; holds == policy.Fail {
+				result.Verdict = policy.Skip
+			}
+			return result
+		}
+	}
+	worst := policy.Pass
+	for i := range p.validations {
+		switch one := v.verdict(p.validations[i].expression, &result); {
+		case one == policy.Fail:
+			result.Failures = append(result.Failures, v.failures(&p.validations[i])...)
+			worst = policy.Fail
+		case worst != policy.Fail && one > worst:
+			worst = one
+		}
+	}
+	result.Verdict = worst
+	if worst == policy.Fail { // what is certain counts, whatever the rest is
+		result.Err, result.Reason = nil, ""
+	}
+	return result
+}
+
+// verdict evaluates an expression: Pass for true, Fail for false. It stores
+// the reason of an Unknown and the error of an Error.
+func (v *scope) verdict(x *expression, result *policy.Result) policy.Verdict {
+	out, err := x.eval(v.ctx, v, v.unknowns)
+	switch {
+	case types.IsUnknown(out):
+		result.Reason = out.(*types.Unknown).String()
+		return policy.Unknown
+	case err != nil && v.unknowns:
+		result.Reason = "it depends on values that are not known"
+		return policy.Unknown
+	case err != nil:
+		result.Err = v.redacted(err)
+		return policy.Error
+	case out == types.True:
+		return policy.Pass
+	case out == types.False:
+		return policy.Fail
+	}
+	result.Err = fmt.Errorf("the expression gives a %s, not true or false", out.Type().TypeName())
+	return policy.Error
+}
+
+// redacted keeps errors about a Secret from telling its values.
+func (v *scope) redacted(err error) error {
+	if v.r.ID.Kind == "Secret" {
+		return errors.New("the policy cannot be evaluated on this Secret (details are withheld, they may hold its values)")
+	}
+	return err
+}
+
+// failures evaluates a failed validation again, over values that record reads,
+// and returns a failure for each offending one.
+func (v *scope) failures(failed *validation) []policy.Failure {
+	message := failed.Message
+	if failed.message != nil && v.r.ID.Kind != "Secret" {
+		if out, err := failed.message.eval(v.ctx, v, v.unknowns); err == nil {
+			if text, ok := out.(types.String); ok && text != "" {
+				message = string(text)
+			}
+		}
+	}
+	again := v.recording()
+	x := explanation{ctx: v.ctx, rec: again.rec, limited: failed.limited}
+	x.explain(failed.why(), again)
+	var out []policy.Failure
+	for _, at := range x.places {
+		path := at.path()
+		if !slices.ContainsFunc(out, func(f policy.Failure) bool { return slices.Equal(f.Path, path) }) {
+			out = append(out, policy.Failure{Path: path, Message: message})
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, policy.Failure{Path: resource.Path{resource.Key("kind")}, Message: message})
+	}
+	return out
+}

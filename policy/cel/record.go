@@ -1,0 +1,163 @@
+package cel
+
+import (
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/common/types/traits"
+	"github.com/google/cel-go/interpreter"
+
+	"github.com/holdfast-dev/holdfast/resource"
+)
+
+// place is where a value of the resource is, or would be.
+type place struct {
+	parent *place // nil for the root
+	step   resource.Step
+	absent bool
+}
+
+func (p *place) below(step resource.Step) *place { return &place{parent: p, step: step} }
+
+func (p *place) path() resource.Path {
+	if p.parent == nil {
+		return resource.Path{}
+	}
+	return append(p.parent.path(), p.step)
+}
+
+// recorder remembers the last value that was read.
+type recorder struct{ last *place }
+
+// recorded returns v as a CEL value that tells the recorder of every read. What
+// asks only for a size, or searches a list, has read the list itself.
+func recorded(v *resource.Value, at *place, rec *recorder) ref.Val {
+	switch {
+	case v.Unknown != "":
+		return valueOf(v)
+	case v.Kind == resource.Map:
+		return &recordedObject{object: (*object)(v), at: at, rec: rec}
+	case v.Kind == resource.List:
+		return &recordedList{list: (*list)(v), at: at, rec: rec}
+	}
+	return scalarOf(v)
+}
+
+type recordedObject struct {
+	*object
+	at  *place
+	rec *recorder
+}
+
+type recordedList struct {
+	*list
+	at  *place
+	rec *recorder
+}
+
+func (o *recordedObject) Find(key ref.Val) (ref.Val, bool) {
+	name, ok := key.(types.String)
+	if !ok {
+		return nil, false
+	}
+	v := o.value().Get(string(name))
+	at := o.at.below(resource.Key(string(name)))
+	o.rec.last = at
+	if absent(v) {
+		at.absent = true
+		return nil, false
+	}
+	return recorded(v, at, o.rec), true
+}
+
+func (o *recordedObject) Get(key ref.Val) ref.Val      { return getKey(o, key) }
+func (o *recordedObject) Contains(key ref.Val) ref.Val { return containsKey(o, key) }
+
+func (o *recordedObject) Iterator() traits.Iterator {
+	return &keys{fields: o.Fields, seen: func(key string) { o.rec.last = o.at.below(resource.Key(key)) }}
+}
+
+func (l *recordedList) Get(index ref.Val) ref.Val {
+	i, err := position(l.Items, index)
+	if err != nil {
+		return err
+	}
+	at := l.at.below(resource.Index(i))
+	l.rec.last = at
+	return recorded(l.Items[i], at, l.rec)
+}
+
+func (l *recordedList) Add(other ref.Val) ref.Val { return concat(l, other) }
+
+func (l *recordedList) Iterator() traits.Iterator { return &items{of: l, n: len(l.Items)} }
+
+// placeOf returns where a recorded map or list is, or nil.
+func placeOf(v ref.Val) *place {
+	switch v := v.(type) {
+	case *recordedObject:
+		return v.at
+	case *recordedList:
+		return v.at
+	}
+	return nil
+}
+
+// selection is an attribute such as c.?resources.?limits.?cpu. Its evaluation
+// ends at the first absent field; the place it is about is the whole of it.
+type selection struct {
+	interpreter.InterpretableAttribute
+}
+
+func completeSelections(i interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
+	if _, done := i.(*selection); done {
+		return i, nil
+	}
+	if attr, ok := i.(interpreter.InterpretableAttribute); ok {
+		return &selection{attr}, nil
+	}
+	return i, nil
+}
+
+// Exec implements interpreter.InterpretableV2.
+func (s *selection) Exec(frame *interpreter.ExecutionFrame) ref.Val {
+	found, _ := frame.ResolveName(recorderName)
+	rec, ok := found.(*recorder)
+	if !ok {
+		return s.InterpretableAttribute.Exec(frame)
+	}
+	before := rec.last
+	out := s.InterpretableAttribute.Exec(frame)
+	if rec.last != before && rec.last.absent {
+		rec.last = s.rest(rec.last)
+	}
+	return out
+}
+
+// Eval implements interpreter.Interpretable.
+func (s *selection) Eval(vars interpreter.Activation) ref.Val {
+	return s.Exec(interpreter.AsFrame(vars))
+}
+
+// rest extends an absent place by the fields that were to be selected from it.
+func (s *selection) rest(at *place) *place {
+	attr, ok := s.Attr().(interpreter.NamespacedAttribute)
+	if !ok {
+		return at
+	}
+	found := false
+	for _, q := range attr.Qualifiers() {
+		constant, ok := q.(interpreter.ConstantQualifier)
+		if !ok {
+			return at
+		}
+		name, ok := constant.Value().(types.String)
+		switch {
+		case !ok:
+			return at
+		case found:
+			at = &place{parent: at, step: resource.Key(string(name)), absent: true}
+		case string(name) == at.step.Name:
+			found = true
+		}
+	}
+	return at
+}

@@ -1,0 +1,144 @@
+package cel
+
+import (
+	"context"
+
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/common/types/traits"
+	"github.com/google/cel-go/interpreter"
+
+	"github.com/holdfast-dev/holdfast/policy"
+	"github.com/holdfast-dev/holdfast/resource"
+)
+
+// subject is one resource while all policies judge it.
+type subject struct {
+	engine   *Engine
+	r        *resource.Resource
+	set      *resource.Set
+	stage    policy.Stage
+	unknowns bool // whether r has values that are not known
+	root     ref.Val
+	rec      *recorder // nil for plain evaluation
+	prelude  []memo
+}
+
+// memo is the value of a variable, once it has been used.
+type memo struct {
+	value ref.Val
+	last  *place // what was read last for it
+}
+
+func newSubject(e *Engine, r *resource.Resource, set *resource.Set, stage policy.Stage) *subject {
+	return &subject{
+		engine: e, r: r, set: set, stage: stage, unknowns: hasUnknown(r.Root),
+		root: valueOf(r.Root), prelude: make([]memo, len(e.prelude)),
+	}
+}
+
+// scope is what the expressions of one policy see of a subject. It implements
+// interpreter.Activation.
+type scope struct {
+	*subject
+	ctx       context.Context
+	policy    *policy.Policy
+	of        *program
+	own       []memo
+	relations map[string]ref.Val
+	unknowns  bool // whether r or what it is related to has values that are not known
+}
+
+func newScope(ctx context.Context, s *subject, p *policy.Policy, of *program) *scope {
+	v := &scope{subject: s, ctx: ctx, policy: p, of: of}
+	if n := len(of.variables); n > 0 {
+		v.own = make([]memo, n)
+	}
+	v.relations, v.unknowns = s.related(p.Relations)
+	v.unknowns = v.unknowns || s.unknowns
+	return v
+}
+
+// recording returns the same scope over values that record reads.
+func (v *scope) recording() *scope {
+	s := *v.subject
+	s.rec = &recorder{}
+	s.root = recorded(s.r.Root, &place{}, s.rec)
+	s.prelude = make([]memo, len(s.prelude))
+	return newScope(v.ctx, &s, v.policy, v.of)
+}
+
+// ResolveName implements interpreter.Activation.
+func (v *scope) ResolveName(name string) (any, bool) {
+	switch name {
+	case "object":
+		return v.root, true
+	case "variables":
+		return &variables{scope: v}, true
+	case "relations":
+		return v.relations, true
+	case "stage":
+		return types.String(v.stage), true
+	case recorderName:
+		return v.rec, v.rec != nil
+	}
+	return nil, false
+}
+
+// Parent implements interpreter.Activation.
+func (v *scope) Parent() interpreter.Activation { return nil }
+
+// variables is the map of variables, which are evaluated on first use.
+type variables struct {
+	*scope
+	noValue
+}
+
+// Find implements traits.Mapper.
+func (v *variables) Find(key ref.Val) (ref.Val, bool) {
+	name, _ := key.(types.String)
+	for i := range v.engine.prelude {
+		if v.engine.prelude[i].name == string(name) {
+			return v.evaluate(&v.engine.prelude[i], &v.prelude[i])
+		}
+	}
+	for i := range v.of.variables {
+		if v.of.variables[i].name == string(name) {
+			return v.evaluate(&v.of.variables[i], &v.own[i])
+		}
+	}
+	return nil, false
+}
+
+func (v *variables) evaluate(one *variable, m *memo) (ref.Val, bool) {
+	if m.value == nil {
+		m.value = v.variable(one)
+		if v.rec != nil {
+			m.last = v.rec.last
+		}
+	}
+	if v.rec != nil {
+		v.rec.last = m.last
+	}
+	return m.value, !types.IsError(m.value)
+}
+
+func (v *scope) variable(one *variable) ref.Val {
+	x, err := one.compile()
+	if err != nil {
+		return types.WrapErr(err)
+	}
+	out, err := x.eval(v.ctx, v, v.unknowns)
+	if err != nil {
+		return types.WrapErr(err)
+	}
+	return out
+}
+
+// Type implements ref.Val.
+func (v *variables) Type() ref.Type { return types.MapType }
+
+func (v *variables) Get(key ref.Val) ref.Val      { return getKey(v, key) }
+func (v *variables) Contains(key ref.Val) ref.Val { return containsKey(v, key) }
+func (v *variables) Size() ref.Val                { return types.Int(len(v.engine.prelude) + len(v.own)) }
+func (v *variables) Iterator() traits.Iterator    { return &keys{} }

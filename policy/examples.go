@@ -1,0 +1,113 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// TestFailure is an example that does not hold, or that is missing.
+type TestFailure struct {
+	Policy  *Policy
+	Example *Example // nil when examples are missing
+	Reason  string
+}
+
+func (f TestFailure) String() string {
+	span, name := f.Policy.Span, ""
+	if f.Example != nil {
+		span, name = f.Example.Span, fmt.Sprintf(" %q", f.Example.Name)
+	}
+	at := f.Policy.File.Position(span.Start)
+	return fmt.Sprintf("%s:%d:%d: %s%s: %s", f.Policy.File.Path, at.Line, at.Column, f.Policy.ID, name, f.Reason)
+}
+
+// Test runs the examples of a pack's policies. Each must get its verdict and,
+// if it states paths, have exactly these marked. A policy without an example
+// that passes and one that fails is not proven, which is a failure too.
+func Test(evaluator Evaluator, pack *Pack) []TestFailure {
+	var failures []TestFailure
+	for _, p := range pack.Policies {
+		for _, v := range []Verdict{Pass, Fail} {
+			if !slices.ContainsFunc(p.Examples, func(e Example) bool { return e.Verdict == v }) {
+				failures = append(failures, TestFailure{Policy: p, Reason: fmt.Sprintf("no example has the verdict %s", v)})
+			}
+		}
+		for i := range p.Examples {
+			if reason := p.Examples[i].run(evaluator, p); reason != "" {
+				failures = append(failures, TestFailure{Policy: p, Example: &p.Examples[i], Reason: reason})
+			}
+		}
+	}
+	return failures
+}
+
+// run returns why the example does not hold, or "".
+func (e *Example) run(evaluator Evaluator, p *Policy) string {
+	all, err := e.Resources()
+	if err != nil {
+		return err.Error()
+	}
+	for _, result := range evaluator.Evaluate(context.Background(), all[0], resource.NewSet(all), e.Stage) {
+		if result.Policy.ID == p.ID {
+			return e.compare(all[0], result)
+		}
+	}
+	return fmt.Sprintf("the policy does not apply to %s of %q", all[0].ID.Kind, all[0].ID.APIVersion())
+}
+
+func (e *Example) compare(r *resource.Resource, result Result) string {
+	marked := []string{}
+	for _, f := range result.Failures {
+		marked = append(marked, r.Root.Stable(f.Path))
+	}
+	switch {
+	case result.Verdict == Error:
+		return fmt.Sprintf("the verdict must be %s, but: %v", e.Verdict, result.Err)
+	case result.Verdict != e.Verdict && result.Verdict == Fail:
+		return fmt.Sprintf("the verdict must be %s, but %s fails", e.Verdict, strings.Join(marked, " and "))
+	case result.Verdict != e.Verdict:
+		return fmt.Sprintf("the verdict must be %s, but is %s", e.Verdict, result.Verdict)
+	}
+	want := slices.Sorted(slices.Values(e.At))
+	if slices.Sort(marked); len(want) > 0 && !slices.Equal(marked, want) {
+		return fmt.Sprintf("must mark %s, but marks %s", strings.Join(want, " and "), strings.Join(marked, " and "))
+	}
+	return ""
+}
+
+// Resources parses the manifest: at least one resource, the judged one first.
+func (e *Example) Resources() ([]*resource.Resource, error) {
+	file := source.NewFile("example.yaml", []byte(e.Manifest))
+	documents, err := resource.ParseYAML(file)
+	if err != nil {
+		return nil, err
+	}
+	var all []*resource.Resource
+	for _, doc := range documents {
+		all = append(all, &resource.Resource{
+			ID: idOf(doc.Root), Root: doc.Root,
+			Origin: resource.Origin{Renderer: "manifest", File: file, Document: doc.Index, Span: doc.Span},
+		})
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("the manifest is empty")
+	}
+	return all, nil
+}
+
+func idOf(root *resource.Value) resource.ID {
+	group, version, ok := strings.Cut(root.Get("apiVersion").Text(), "/")
+	if !ok {
+		group, version = "", group
+	}
+	meta := root.Get("metadata")
+	return resource.ID{
+		Group: group, Version: version, Kind: root.Get("kind").Text(),
+		Namespace: meta.Get("namespace").Text(), Name: meta.Get("name").Text(),
+	}
+}

@@ -1,0 +1,121 @@
+package policy
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// Load reads the pack in a directory of a tree: all YAML files below it, which
+// hold policies and nothing else. The error lists all mistakes of all files,
+// each a FileError or a resource.SyntaxError.
+func Load(tree source.Tree, dir string) (*Pack, error) {
+	var files []*source.File
+	err := source.Walk(tree, dir, func(p string, e source.Entry) error {
+		if ext := path.Ext(p); !e.Mode.Regular() || ext != ".yaml" && ext != ".yml" {
+			return nil
+		}
+		content, err := tree.ReadFile(p)
+		files = append(files, source.NewFile(p, content))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("policy pack: %w", err)
+	}
+	name := path.Base(dir)
+	if name == "." {
+		name = path.Base(tree.Revision().Source)
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("policy pack %s: no YAML file is in it", name)
+	}
+	return NewPack(name, files)
+}
+
+// NewPack decodes files to a pack with the policies in the order of their ids.
+// The error is as that of Load.
+func NewPack(name string, files []*source.File) (*Pack, error) {
+	slices.SortFunc(files, func(a, b *source.File) int { return cmp.Compare(a.Path, b.Path) })
+	pack := &Pack{Name: name, Digest: digest(files)}
+	var errs []error
+	for _, file := range files {
+		policies, mistakes := Decode(file)
+		errs = append(errs, mistakes...)
+		pack.Policies = append(pack.Policies, policies...)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	slices.SortStableFunc(pack.Policies, func(a, b *Policy) int { return cmp.Compare(a.ID, b.ID) })
+	return pack, Unique(pack)
+}
+
+// Unique returns an error that names every id that several policies share.
+func Unique(packs ...*Pack) error {
+	var errs []error
+	first := map[string]*Policy{}
+	for _, pack := range packs {
+		for _, p := range pack.Policies {
+			if one := first[p.ID]; one != nil {
+				errs = append(errs, &FileError{File: p.File, Span: p.Span,
+					Message:    fmt.Sprintf("the id %s is that of another policy", p.ID),
+					Suggestion: fmt.Sprintf("the other one is at %s:%d", one.File.Path, one.File.Position(one.Span.Start).Line)})
+				continue
+			}
+			first[p.ID] = p
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func digest(files []*source.File) string {
+	h := sha256.New()
+	for _, f := range files {
+		fmt.Fprintf(h, "%s\x00%d\x00", f.Path, len(f.Content))
+		h.Write(f.Content)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// Offset returns where in a file a byte of a decoded text is written. The span
+// is that of the text. Layout between the two differs (indentation, folding,
+// quotes), so it is the characters other than white space that are counted.
+func Offset(file *source.File, span source.Span, text string, offset int) int {
+	raw := file.Content[span.Start:min(span.End, len(file.Content))]
+	i, escape := 0, byte(0)
+	switch {
+	case len(raw) > 0 && (raw[0] == '|' || raw[0] == '>'):
+		i = max(strings.IndexByte(string(raw), '\n'), 0)
+	case len(raw) > 0 && raw[0] == '"':
+		i, escape = 1, '\\'
+	case len(raw) > 0 && raw[0] == '\'':
+		i, escape = 1, '\''
+	}
+	before := 0
+	for _, c := range []byte(text[:min(max(offset, 0), len(text))]) {
+		if !isSpace(c) {
+			before++
+		}
+	}
+	for ; i < len(raw); i++ {
+		switch {
+		case isSpace(raw[i]):
+			continue
+		case before == 0:
+			return span.Start + i
+		case escape != 0 && raw[i] == escape && i+1 < len(raw):
+			i++
+		}
+		before--
+	}
+	return span.Start
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }

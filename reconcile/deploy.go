@@ -50,6 +50,10 @@ func (r *run) deploy(ctx context.Context) error {
 		return r.applyFailed(ctx, err, applied)
 	}
 	r.live(objects)
+	// Before writing is released: a heal reads here which revision is live.
+	if err := r.Store.PutApplication(ctx, r.st); err != nil {
+		return err
+	}
 	r.track(ctx, objects)
 	if err := r.record(ledger.Record{
 		Kind: ledger.Apply, Outcome: "applied", Manifests: r.rendering.Digest, Objects: changedObjects(applied),

@@ -46,7 +46,7 @@ type Reconciler struct {
 
 	// writing is held while objects are written, by an apply or by a heal.
 	writing  sync.Mutex
-	fights   fights
+	fights   *drift.Fights
 	declared declaredCache
 }
 

@@ -1,6 +1,7 @@
 package integrity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,15 +86,9 @@ func Check(ctx context.Context, h History, t Trust, accepted, tip string, seen f
 	if t.Root == "" && t.Bootstrap == nil {
 		return Result{Decision: Hold, Accepted: accepted}, ErrNoAnchor
 	}
-	if t.SignersPath == "" {
-		t.SignersPath = DefaultSignersPath
-	}
-	if t.KeysDir == "" {
-		t.KeysDir = DefaultKeysDir
-	}
-	if t.MaxCommits <= 0 {
-		t.MaxCommits = DefaultMaxCommits
-	}
+	t.SignersPath = cmp.Or(t.SignersPath, DefaultSignersPath)
+	t.KeysDir = cmp.Or(t.KeysDir, DefaultKeysDir)
+	t.MaxCommits = cmp.Or(t.MaxCommits, DefaultMaxCommits)
 	now := time.Now()
 	c := &checker{h: h, trust: t, seen: func(commit string) time.Time {
 		if seen != nil {

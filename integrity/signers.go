@@ -1,6 +1,7 @@
 package integrity
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -59,12 +60,12 @@ func (s Signer) Owns(email string) bool { return slices.Contains(s.emails, email
 
 // LoadSigners reads the signers file at path, and the OpenPGP key files in
 // keysDir if there is such a directory. Each key file is named <e-mail>.asc and
-// holds the public keys of that one identity.
+// holds the public keys of that one identity. Empty paths mean the defaults.
 //
 // The error joins all that is wrong with the files, so that all of it can be
 // repaired at once: SyntaxErrors, FileErrors, and what reading failed with.
 func LoadSigners(tree source.Tree, path, keysDir string) (*Signers, error) {
-	files, err := signerFiles(tree, path, keysDir)
+	files, err := signerFiles(tree, cmp.Or(path, DefaultSignersPath), cmp.Or(keysDir, DefaultKeysDir))
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,54 @@
+package resource
+
+// slab hands out Values, and the slices that they hold, from few allocations.
+type slab struct {
+	values []Value
+	fields []Field
+	items  []*Value
+}
+
+// slabSize is how many of something to allocate at once: enough for a small
+// file, and little enough that one kept Value does not keep much.
+const slabSize = 128
+
+// newSlab returns a slab for a text of some length.
+func newSlab(length int) slab {
+	n := min(length/32+4, slabSize)
+	return slab{values: make([]Value, 0, n), fields: make([]Field, 0, n)}
+}
+
+func (s *slab) value() *Value {
+	if len(s.values) == cap(s.values) {
+		s.values = make([]Value, 0, slabSize)
+	}
+	s.values = s.values[:len(s.values)+1]
+	return &s.values[len(s.values)-1]
+}
+
+// keepFields returns a copy of fields, which may then be reused.
+func (s *slab) keepFields(fields []Field) []Field {
+	n := len(fields)
+	if n == 0 {
+		return nil
+	}
+	if cap(s.fields)-len(s.fields) < n {
+		s.fields = make([]Field, 0, max(slabSize, n))
+	}
+	at := len(s.fields)
+	s.fields = append(s.fields, fields...)
+	return s.fields[at : at+n : at+n]
+}
+
+// keepItems returns a copy of items, which may then be reused.
+func (s *slab) keepItems(items []*Value) []*Value {
+	n := len(items)
+	if n == 0 {
+		return nil
+	}
+	if cap(s.items)-len(s.items) < n {
+		s.items = make([]*Value, 0, max(slabSize/4, n))
+	}
+	at := len(s.items)
+	s.items = append(s.items, items...)
+	return s.items[at : at+n : at+n]
+}

@@ -28,16 +28,18 @@ const (
 )
 
 // expression is one checked text. Its programs differ in what they are for:
-// plain is the fast one, strict is for resources with unknown values, and the
-// clauses of why find the places that made it false.
+// plain is the fast one, strict is for resources with unknown values, recorded
+// for values that record reads, and the clauses of why find the places that
+// made it false.
 type expression struct {
 	env     *cel.Env
 	ast     *ast.AST
 	limited bool
 
-	plain  lazyProgram
-	strict lazyProgram
-	why    func() *clause
+	plain    lazyProgram
+	strict   lazyProgram
+	recorded lazyProgram
+	why      func() *clause
 }
 
 // text is an expression as it is written, with its place.
@@ -63,6 +65,7 @@ func compile(env *cel.Env, t text, known func(variable string) bool, want *cel.T
 	x := &expression{env: env, ast: a, limited: limited}
 	x.plain = sync.OnceValues(func() (cel.Program, error) { return x.program(a.Expr(), cel.EvalOptions(cel.OptOptimize)) })
 	x.strict = sync.OnceValues(func() (cel.Program, error) { return x.program(a.Expr(), cel.CustomDecoratorV2(checkNested)) })
+	x.recorded = x.recording(a.Expr())
 	x.why = sync.OnceValue(func() *clause { return x.clauseOf(a.Expr(), true) })
 	return x, nil
 }
@@ -76,18 +79,21 @@ func (x *expression) program(e ast.Expr, opts ...cel.ProgramOption) (cel.Program
 	return x.env.PlanProgram(part, opts...)
 }
 
-// eval evaluates the expression. Values that are not known give an unknown
-// value, and so does every error while the resource has any.
-func (x *expression) eval(ctx context.Context, vars interpreter.Activation, unknowns bool) (ref.Val, error) {
+// eval evaluates the expression in a scope. What depends on values that are
+// not known gives an unknown value.
+func (x *expression) eval(v *scope) (ref.Val, error) {
 	program := x.plain
-	if unknowns {
+	switch {
+	case v.rec != nil:
+		program = x.recorded
+	case v.unknowns:
 		program = x.strict
 	}
 	p, err := program()
 	if err != nil {
 		return nil, err
 	}
-	return run(ctx, p, vars, x.limited)
+	return run(v.ctx, p, v, x.limited)
 }
 
 func run(ctx context.Context, p cel.Program, vars interpreter.Activation, limited bool) (ref.Val, error) {

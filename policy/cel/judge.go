@@ -129,7 +129,7 @@ func (c *compiled) judge(ctx context.Context, s *subject) policy.Result {
 // verdict evaluates an expression: Pass for true, Fail for false. It stores
 // the reason of an Unknown and the error of an Error.
 func (v *scope) verdict(x *expression, result *policy.Result) policy.Verdict {
-	out, err := x.eval(v.ctx, v, v.unknowns)
+	out, err := x.eval(v)
 	switch {
 	case types.IsUnknown(out):
 		result.Reason = out.(*types.Unknown).String()
@@ -162,7 +162,7 @@ func (v *scope) redacted(err error) error {
 func (v *scope) failures(failed *validation) []policy.Failure {
 	message := failed.Message
 	if failed.message != nil && v.r.ID.Kind != "Secret" {
-		if out, err := failed.message.eval(v.ctx, v, v.unknowns); err == nil {
+		if out, err := failed.message.eval(v); err == nil {
 			if text, ok := out.(types.String); ok && text != "" {
 				message = string(text)
 			}

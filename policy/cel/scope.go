@@ -128,7 +128,7 @@ func (v *scope) variable(one *variable) ref.Val {
 	if err != nil {
 		return types.WrapErr(err)
 	}
-	out, err := x.eval(v.ctx, v, v.unknowns)
+	out, err := x.eval(v)
 	if err != nil {
 		return types.WrapErr(err)
 	}

@@ -148,16 +148,11 @@ func (o *Operator) Run(ctx context.Context) error {
 	return err
 }
 
-// resume tells the watches what was live when the process ended, so that what
-// drifted in the meantime is seen.
+// resume tells the watches what was live when the process ended.
 func (o *Operator) resume(ctx context.Context) error {
 	for _, l := range o.loops {
-		objects, err := o.store.Objects(ctx, l.app.Name)
-		if err != nil {
+		if err := l.reconciler.Resume(ctx); err != nil {
 			return err
-		}
-		if len(objects) > 0 {
-			l.track(ctx, objects)
 		}
 	}
 	return nil

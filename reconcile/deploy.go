@@ -21,6 +21,7 @@ import (
 func (r *run) deploy(ctx context.Context) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
+	defer r.Watches.Hold(r.App.Name)()
 	r.st.Status, r.st.Reason, r.st.Details = state.Progressing, "applying "+shortID(r.rev.Commit), nil
 	r.st.Tried, r.st.Outcome = r.rev.Commit, state.Progressing
 	if err := r.Store.PutApplication(ctx, r.st); err != nil {
@@ -45,16 +46,16 @@ func (r *run) deploy(ctx context.Context) error {
 	if err := r.Store.PutObjects(ctx, r.App.Name, objects); err != nil {
 		return err
 	}
-	r.remember(r.rev.Commit, r.rendering.Resources)
+	r.live.set(r.rev.Commit, r.rendering.Resources)
 	if err := applied.Err(); err != nil {
 		return r.applyFailed(ctx, err, applied)
 	}
-	r.live(objects)
+	r.nowLive(objects)
 	// Before writing is released: a heal reads here which revision is live.
 	if err := r.Store.PutApplication(ctx, r.st); err != nil {
 		return err
 	}
-	r.track(ctx, objects)
+	r.track(objects)
 	if err := r.record(ledger.Record{
 		Kind: ledger.Apply, Outcome: "applied", Manifests: r.rendering.Digest, Objects: changedObjects(applied),
 		Message: countsOf(applied),
@@ -64,8 +65,8 @@ func (r *run) deploy(ctx context.Context) error {
 	return r.prune(ctx, applied)
 }
 
-// live notes that the revision is what runs now.
-func (r *run) live(objects []state.Object) {
+// nowLive notes that the revision is what runs now.
+func (r *run) nowLive(objects []state.Object) {
 	if r.st.Revision != r.rev.Commit {
 		r.st.Changed = time.Now()
 	}
@@ -77,12 +78,6 @@ func (r *run) live(objects []state.Object) {
 	}
 	for v, n := range r.judgement.Verdicts {
 		r.st.Verdicts[v.String()] = n
-	}
-}
-
-func (r *run) track(ctx context.Context, objects []state.Object) {
-	if r.Tracked != nil {
-		r.Tracked(ctx, objects)
 	}
 }
 

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -17,6 +15,7 @@ import (
 	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/integrity"
 	"github.com/holdfast-dev/holdfast/ledger"
+	"github.com/holdfast-dev/holdfast/source"
 	"github.com/holdfast-dev/holdfast/state"
 )
 
@@ -168,15 +167,17 @@ func (f *Follower) fetchFailed(ctx context.Context, st state.Source, cause error
 	switch {
 	case ctx.Err() != nil:
 		return Revision{}, ctx.Err()
-	case errors.As(cause, &malformed), errors.Is(cause, errRefGone):
+	case errors.As(cause, &malformed):
+		status, cause = state.Blocked, fmt.Errorf("%s: %w", integrity.ObjMalformed, cause)
+	case errors.Is(cause, errRefGone):
 		status = state.Held
 	case errors.As(cause, &corrupt):
 		status = state.Failed
 	}
 	if st.Status != status || st.Reason != cause.Error() {
 		f.Log.Warn("source cannot be fetched", "source", f.Config.Name, "reason", cause)
-		if status == state.Held {
-			if err := f.record(ledger.Refuse, st, "hold", cause.Error(), nil); err != nil {
+		if status != state.Unreachable {
+			if err := f.record(ledger.Refuse, st, strings.ToLower(string(status)), cause.Error(), nil); err != nil {
 				return Revision{}, err
 			}
 		}
@@ -199,7 +200,7 @@ func (f *Follower) verify(ctx context.Context, st state.Source, ref, tip string)
 		return integrity.Result{}, err
 	}
 	commit, problems, err := f.tag(ctx, st, ref, tip)
-	if err != nil || len(problems) > 0 {
+	if err != nil || !worst(problems).Passes() {
 		return integrity.Result{Decision: worst(problems), Accepted: st.Accepted, Problems: problems}, err
 	}
 	if f.Config.Verify.Off {
@@ -209,20 +210,37 @@ func (f *Follower) verify(ctx context.Context, st state.Source, ref, tip string)
 		SignersPath: f.Config.Verify.Signers, KeysDir: f.Config.Verify.Keys,
 		Root: f.Config.Verify.Root, Bootstrap: signers,
 	}
-	return integrity.Check(ctx, f.Mirror, trust, st.Accepted, commit, nil)
+	return integrity.Check(ctx, f.Mirror, trust, st.Accepted, commit, f.firstSeen(ctx))
 }
 
-// bootstrap reads the signers file of the operator's own disk.
+// firstSeen tells when a commit was first seen, and remembers it: whether a key
+// was valid is judged at that time, however often the commit is judged again.
+func (f *Follower) firstSeen(ctx context.Context) func(commit string) time.Time {
+	return func(commit string) time.Time {
+		seen, err := f.Store.FirstSeen(ctx, f.Config.Name, commit, f.now())
+		if err != nil {
+			return time.Time{}
+		}
+		return seen
+	}
+}
+
+// bootstrap reads the signers file of the operator's own disk, and OpenPGP keys
+// from the directory gpg beside it.
 func (f *Follower) bootstrap() (*integrity.Signers, error) {
 	path := f.Config.Verify.Bootstrap
 	if path == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(path)
+	tree, err := source.Disk(filepath.Dir(path), source.DiskOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("source %s: %w", f.Config.Name, err)
 	}
-	return integrity.ParseSigners(path, data)
+	signers, err := integrity.LoadSigners(tree, filepath.Base(path), "gpg")
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", f.Config.Name, err)
+	}
+	return signers, nil
 }
 
 // unsigned accepts any commit that continues the accepted one.
@@ -286,13 +304,17 @@ func (f *Follower) tagSignature(ctx context.Context, st state.Source, ref string
 		base = f.Config.Verify.Root
 	}
 	signers, err := f.bootstrap()
-	if base != "" && signers == nil {
-		signers, err = integrity.LoadSigners(f.Config.Verify.Signers, f.Config.Verify.Keys, func(path string) ([]byte, error) {
-			return f.Mirror.FileAt(ctx, base, path)
-		})
-	}
 	if err != nil {
 		return nil, err
+	}
+	if base != "" {
+		tree, err := f.Mirror.Tree(ctx, base)
+		if err != nil {
+			return nil, err
+		}
+		if signers, err = integrity.LoadSigners(tree, f.Config.Verify.Signers, f.Config.Verify.Keys); err != nil {
+			return nil, err
+		}
 	}
 	_, problems := integrity.VerifyTag(ref, tag, signers, f.now())
 	return problems, nil
@@ -404,6 +426,3 @@ func (f *Follower) now() time.Time {
 	}
 	return time.Now()
 }
-
-// isAbsent reports whether an error says that a path does not exist.
-func isAbsent(err error) bool { return errors.Is(err, fs.ErrNotExist) }

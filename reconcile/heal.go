@@ -16,11 +16,24 @@ import (
 	"github.com/holdfast-dev/holdfast/target/kube"
 )
 
+// LaterError asks for the same call again after a pause.
+type LaterError struct{ After time.Duration }
+
+func (e *LaterError) Error() string { return fmt.Sprintf("to be looked at again in %v", e.After) }
+
+// A field that drifts so often within the window by the same manager is fought
+// over: healing it rests until some of these times have passed.
+const (
+	fightLimit  = 5
+	fightWindow = 10 * time.Minute
+	fightPause  = 2 * time.Minute
+)
+
 // Drifted deals with an object that differs from what Git declares: the
 // policies judge the live object, the drift is recorded, and it is healed
-// unless healing is off or somebody fights back. Live is the object as it was
-// seen; nil for one that is missing. The error is for what should be tried
-// again.
+// unless healing is off or somebody fights back. What the policies would block
+// is healed even in a fight. Live is the object as it was seen; nil for one
+// that is missing. The error is for what should be tried again.
 func (r *Reconciler) Drifted(ctx context.Context, d drift.Drift, live map[string]any) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
@@ -29,25 +42,33 @@ func (r *Reconciler) Drifted(ctx context.Context, d drift.Drift, live map[string
 		return err
 	}
 	seen := state.Drift{Application: r.App.Name, Drift: d, Policies: r.judgeLive(ctx, live)}
+	r.fights.Limit, r.fights.Window = fightLimit, fightWindow
 	fight, fighting := r.fights.Observe(d, time.Now())
 	switch {
 	case r.App.Heal == config.Off:
 		seen.Note = "healing is off for this application"
-	case fighting:
-		seen.Note = "not healed: " + fight.String()
 	case d.Kind == drift.Extra:
 		seen.Note = "left alone: Holdfast deletes nothing that it did not create"
+	case fighting && len(seen.Policies) == 0:
+		seen.Note = "not healed for now: " + fight.String()
 	}
-	if err := r.recordDrift(ctx, st, seen); err != nil {
-		return err
+	if news := !r.noted[d.Object.Key()].Equal(d.Seen); news {
+		if err := r.recordDrift(ctx, st, seen); err != nil {
+			return err
+		}
+		if fighting && fight.Count == fightLimit {
+			if err := r.recordFight(st, fight); err != nil {
+				return err
+			}
+		}
 	}
-	if fighting {
-		return r.recordFight(st, d, seen.Note)
+	switch {
+	case seen.Note == "":
+		return r.heal(ctx, st, d, live)
+	case fighting && r.App.Heal == config.Auto:
+		return &LaterError{fightPause}
 	}
-	if seen.Note != "" {
-		return nil
-	}
-	return r.heal(ctx, st, d, live)
+	return nil
 }
 
 // judgeLive returns what the policies say of a live object, one line each.
@@ -79,8 +100,14 @@ func (r *Reconciler) recordDrift(ctx context.Context, st state.Application, seen
 	for _, c := range d.Changes {
 		record.Details = append(record.Details, describeChange(c))
 	}
-	_, err := r.Ledger.Append(record)
-	return err
+	if _, err := r.Ledger.Append(record); err != nil {
+		return err
+	}
+	if r.noted == nil {
+		r.noted = map[string]time.Time{}
+	}
+	r.noted[d.Object.Key()] = d.Seen
+	return nil
 }
 
 // describeChange names a field and who wrote it. Values stay out of the ledger.
@@ -92,23 +119,26 @@ func describeChange(c drift.Change) string {
 	return text
 }
 
-func (r *Reconciler) recordFight(st state.Application, d drift.Drift, note string) error {
+// recordFight notes that a field is fought over.
+func (r *Reconciler) recordFight(st state.Application, fight drift.Fight) error {
+	r.Log.Warn("fight", "application", r.App.Name, "object", fight.Object.String(), "field", fight.Field, "manager", fight.Manager)
 	_, err := r.Ledger.Append(ledger.Record{
 		Kind: ledger.Fight, Source: r.App.Source, Application: r.App.Name, Commit: st.Revision,
-		Outcome: "stopped", Objects: []string{d.Object.Key()}, Message: note,
+		Outcome: "seen", Objects: []string{fight.Object.Key()}, Message: fight.String(),
 	})
 	return err
 }
 
 // heal puts an object back, and measures drift from the server's new answer.
 func (r *Reconciler) heal(ctx context.Context, st state.Application, d drift.Drift, live map[string]any) error {
-	declared, err := r.Declared(ctx, st.Revision, d.Object.Key())
+	declared, err := r.Declared(ctx, d.Object)
 	if err != nil {
 		return err
 	}
 	if declared == nil {
 		return nil // a newer revision, which no longer has it, is on its way
 	}
+	defer r.Watches.Hold(r.App.Name)()
 	var baseline *drift.Baseline
 	err = r.Cluster.Heal(ctx, r.kubeApp(st.Revision), d, declared, kube.HealOptions{
 		Live: live,
@@ -137,6 +167,7 @@ func (r *Reconciler) heal(ctx context.Context, st state.Application, d drift.Dri
 	}); err != nil {
 		return err
 	}
+	delete(r.noted, d.Object.Key())
 	return r.Store.CloseDrift(ctx, r.App.Name, d.Object.Key(), "healed: put back to "+shortID(st.Revision), now)
 }
 
@@ -156,23 +187,13 @@ func (r *Reconciler) healFailed(ctx context.Context, st state.Application, d dri
 
 // rebase stores a new baseline of one object and tells the watches.
 func (r *Reconciler) rebase(ctx context.Context, id resource.ID, baseline drift.Baseline) error {
-	objects, err := r.Store.Objects(ctx, r.App.Name)
+	r.Watches.Applied(r.App.Name, id, baseline)
+	object, err := r.Store.Object(ctx, r.App.Name, id.Key())
 	if err != nil {
 		return err
 	}
-	for i := range objects {
-		if objects[i].ID.Key() != id.Key() {
-			continue
-		}
-		objects[i].Baseline = baseline
-		if err := r.Store.PutObject(ctx, r.App.Name, objects[i]); err != nil {
-			return err
-		}
-	}
-	if r.Tracked != nil {
-		r.Tracked(ctx, objects)
-	}
-	return nil
+	object.Baseline = baseline
+	return r.Store.PutObject(ctx, r.App.Name, object)
 }
 
 // Agrees closes the open drift of an object that is as declared again, without

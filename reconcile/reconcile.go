@@ -40,14 +40,49 @@ type Reconciler struct {
 	Ledger    *ledger.Log
 	Log       *slog.Logger
 
-	// Tracked is told what is live whenever that changes, so that watches know
-	// what to compare with.
-	Tracked func(ctx context.Context, objects []state.Object)
+	Watches Watches
 
 	// writing is held while objects are written, by an apply or by a heal.
-	writing  sync.Mutex
-	fights   *drift.Fights
-	declared declaredCache
+	writing sync.Mutex
+	fights  drift.Fights         // used while writing is held
+	noted   map[string]time.Time // by object key: when the drift that was recorded last was seen
+	live    liveRevision
+}
+
+// Watches are told what is live whenever that changes, so that they know what
+// to compare with: a kube.Watcher.
+type Watches interface {
+	Hold(app string) (release func())
+	Track(app string, objects []kube.Tracked, declared func(resource.ID) *resource.Value)
+	Applied(app string, id resource.ID, baseline drift.Baseline)
+}
+
+// Resume tells the watches what was live when the process ended, so that what
+// has drifted in the meantime is seen.
+func (r *Reconciler) Resume(ctx context.Context) error {
+	st, err := r.Store.Application(ctx, r.App.Name)
+	if errors.Is(err, state.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	objects, err := r.Store.Objects(ctx, r.App.Name)
+	if err != nil {
+		return err
+	}
+	r.live.set(st.Revision, nil)
+	r.track(objects)
+	return nil
+}
+
+// track tells the watches what the application consists of.
+func (r *Reconciler) track(objects []state.Object) {
+	tracked := make([]kube.Tracked, len(objects))
+	for i, o := range objects {
+		tracked[i] = kube.Tracked{ID: o.ID, Baseline: o.Baseline}
+	}
+	r.Watches.Track(r.App.Name, tracked, r.declaredValue)
 }
 
 // Reconcile takes the application to a revision. The returned state says how

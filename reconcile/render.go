@@ -5,11 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/holdfast-dev/holdfast/config"
 	"github.com/holdfast-dev/holdfast/render"
@@ -94,18 +95,39 @@ func digestOfOne(r *resource.Resource) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// declaredCache holds the rendering of the live revision while drift is being
-// looked at, so that a burst of changes renders once.
-type declaredCache struct {
+// liveRevision knows the commit that is live, and holds its objects once drift
+// has been looked at, so that a burst of changes renders once.
+type liveRevision struct {
+	mu     sync.Mutex
 	commit string
-	byKey  map[string]*resource.Resource
+	byKey  map[string]*resource.Resource // nil until it is needed
 }
 
-// Declared returns the object with a key as the live revision declares it, or
-// nil if it does not.
-func (r *Reconciler) Declared(ctx context.Context, commit, key string) (*resource.Resource, error) {
-	if r.declared.commit != commit {
-		tree, err := r.Trees.Tree(ctx, commit)
+// set notes another live commit. Objects may be nil: they are rendered when
+// they are needed.
+func (l *liveRevision) set(commit string, objects []*resource.Resource) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.commit, l.byKey = commit, nil
+	if objects != nil {
+		l.index(objects)
+	}
+}
+
+func (l *liveRevision) index(objects []*resource.Resource) {
+	l.byKey = make(map[string]*resource.Resource, len(objects))
+	for _, res := range objects {
+		l.byKey[res.ID.Key()] = res
+	}
+}
+
+// Declared returns an object as the live revision declares it, or nil if it
+// does not.
+func (r *Reconciler) Declared(ctx context.Context, id resource.ID) (*resource.Resource, error) {
+	r.live.mu.Lock()
+	defer r.live.mu.Unlock()
+	if r.live.byKey == nil {
+		tree, err := r.Trees.Tree(ctx, r.live.commit)
 		if err != nil {
 			return nil, err
 		}
@@ -114,21 +136,27 @@ func (r *Reconciler) Declared(ctx context.Context, commit, key string) (*resourc
 			return nil, err
 		}
 		if len(rendering.Problems) > 0 {
-			return nil, errors.New("the live revision does not render any more: " + rendering.Problems[0].Error())
+			return nil, fmt.Errorf("the live revision does not render any more: %w", rendering.Problems[0])
 		}
-		resolved, err := r.Cluster.Resolve(ctx, r.kubeApp(commit), rendering.Resources)
+		resolved, err := r.Cluster.Resolve(ctx, r.kubeApp(r.live.commit), rendering.Resources)
 		if err != nil {
 			return nil, err
 		}
-		r.remember(commit, resolved)
+		r.live.index(resolved)
 	}
-	return r.declared.byKey[key], nil
+	return r.live.byKey[id.Key()], nil
 }
 
-func (r *Reconciler) remember(commit string, resolved []*resource.Resource) {
-	byKey := make(map[string]*resource.Resource, len(resolved))
-	for _, res := range resolved {
-		byKey[res.ID.Key()] = res
+// declaredTimeout bounds how long a watch waits for the values to show.
+const declaredTimeout = 20 * time.Second
+
+// declaredValue is Declared for watches, which need it only to show values.
+func (r *Reconciler) declaredValue(id resource.ID) *resource.Value {
+	ctx, cancel := context.WithTimeout(context.Background(), declaredTimeout)
+	defer cancel()
+	declared, err := r.Declared(ctx, id)
+	if err != nil || declared == nil {
+		return nil
 	}
-	r.declared = declaredCache{commit, byKey}
+	return declared.Root
 }

@@ -135,6 +135,7 @@ CREATE TABLE IF NOT EXISTS application (name TEXT PRIMARY KEY, doc TEXT NOT NULL
 CREATE TABLE IF NOT EXISTS object      (application TEXT NOT NULL, key TEXT NOT NULL, doc TEXT NOT NULL, PRIMARY KEY (application, key)) STRICT;
 CREATE TABLE IF NOT EXISTS drift       (id INTEGER PRIMARY KEY, application TEXT NOT NULL, key TEXT NOT NULL, open INTEGER NOT NULL, doc TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS drift_open ON drift (application, key) WHERE open;
+CREATE TABLE IF NOT EXISTS seen        (source TEXT NOT NULL, id TEXT NOT NULL, time INTEGER NOT NULL, PRIMARY KEY (source, id)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pin         (application TEXT PRIMARY KEY, id TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS request     (id INTEGER PRIMARY KEY, doc TEXT NOT NULL) STRICT;
 PRAGMA user_version = 1;`
@@ -210,6 +211,17 @@ func (s *Store) PutRef(ctx context.Context, source, ref, id string) error {
 	return err
 }
 
+// FirstSeen returns when a commit of a source was first asked for: now, if it
+// never was.
+func (s *Store) FirstSeen(ctx context.Context, source, commit string, now time.Time) (time.Time, error) {
+	if _, err := s.db.ExecContext(ctx, `INSERT OR IGNORE INTO seen (source, id, time) VALUES (?, ?, ?)`, source, commit, now.UnixMilli()); err != nil {
+		return time.Time{}, err
+	}
+	var ms int64
+	err := s.db.QueryRowContext(ctx, `SELECT time FROM seen WHERE source = ? AND id = ?`, source, commit).Scan(&ms)
+	return time.UnixMilli(ms), err
+}
+
 // Pin returns the commit that a person rolled an application back to, and ""
 // if it follows its source.
 func (s *Store) Pin(ctx context.Context, application string) (string, error) {
@@ -249,6 +261,11 @@ func (s *Store) PutApplication(ctx context.Context, v Application) error {
 // Objects returns the objects of an application, sorted by key.
 func (s *Store) Objects(ctx context.Context, application string) ([]Object, error) {
 	return all[Object](ctx, s.db, `SELECT doc FROM object WHERE application = ? ORDER BY key`, application)
+}
+
+// Object returns one object of an application, or an error that matches ErrNone.
+func (s *Store) Object(ctx context.Context, application, key string) (Object, error) {
+	return one[Object](ctx, s.db, "object "+key, `SELECT doc FROM object WHERE application = ? AND key = ?`, application, key)
 }
 
 // PutObject stores one object of an application.

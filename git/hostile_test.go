@@ -1,10 +1,15 @@
 package git_test
 
 import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -141,16 +146,41 @@ func TestProtocolsThatRunProgramsAreRefused(t *testing.T) {
 	mustNotExist(t, mark)
 }
 
-func TestDamagedCommitGraphIsNotRead(t *testing.T) {
+func TestForgedCommitGraphIsNotBelieved(t *testing.T) {
 	r := gittest.New(t)
-	r.Commit("a", nil)
+	a := r.Commit("a", nil)
 	b := r.Commit("b", nil)
-	c := r.Commit("c", nil)
+	c := r.Commit("c", nil)     // whose parent is said to be a
+	tip := r.Commit("tip", nil) // git reads the commits it is given without the graph
 	dir := filepath.Join(t.TempDir(), "m.git")
 	m := fetched(t, r, func(o *git.Options) { o.Dir = dir })
-	write(t, filepath.Join(dir, "objects/info/commit-graph"), "CGPH\x01\x01\x00\x00garbage")
-	if ok, err := m.IsAncestor(t.Context(), b, c); err != nil || !ok {
+
+	r.Git("commit-graph", "write", "--reachable")
+	graph, err := os.ReadFile(filepath.Join(r.GitDir(), "objects/info/commit-graph"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := []string{a, b, c, tip}
+	slices.Sort(ids)
+	chunk := bytes.Index(graph, []byte("CDAT"))
+	data := graph[binary.BigEndian.Uint64(graph[chunk+4:]):]
+	const entry, tree = 20 + 16, 20 // a tree's id, two parents, generation and date
+	position := slices.Index(ids, c)
+	binary.BigEndian.PutUint32(data[position*entry+tree:], uint32(slices.Index(ids, a)))
+	body := graph[:len(graph)-sha1.Size]
+	sum := sha1.Sum(body)
+	write(t, filepath.Join(dir, "objects/info/commit-graph"), string(body)+string(sum[:]))
+
+	believes := exec.Command("git", "merge-base", "--is-ancestor", b, tip)
+	believes.Env = []string{"PATH=" + os.Getenv("PATH"), "GIT_DIR=" + dir, "GIT_CONFIG_GLOBAL=/dev/null"}
+	if err := believes.Run(); err == nil {
+		t.Error("git sees through the forgery by default: this test proves nothing")
+	}
+	if ok, err := m.IsAncestor(t.Context(), b, tip); err != nil || !ok {
 		t.Errorf("IsAncestor = %v, %v", ok, err)
+	}
+	if got, err := m.FirstParents(t.Context(), a, tip); err != nil || !slices.Equal(got, []string{b, c, tip}) {
+		t.Errorf("FirstParents = %v, %v", got, err)
 	}
 }
 

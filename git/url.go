@@ -39,6 +39,9 @@ func parseRemote(raw, username, password string, allowed []string) (*remote, err
 	}
 	scheme, rest, ok := strings.Cut(raw, "://")
 	scp := scpLike.FindStringSubmatch(raw)
+	if !ok && strings.Contains(raw, "::") {
+		return refuse("names a helper program")
+	}
 	if !ok && scp != nil { // stays as it is for git, as its path starts at the user's home
 		if _, err := parseRemote("ssh://"+scp[1]+"@"+scp[2]+"/"+scp[3], "", password, allowed); err != nil {
 			return nil, err

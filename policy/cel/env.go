@@ -15,7 +15,7 @@ const recorderName = "@recorder"
 
 // newEnv returns the environment of all expressions: what admission policies
 // have of variables and libraries, as far as it concerns a single object, and
-// beyond it `relations`, `stage` and entropy().
+// beyond it `relations`, `stage`, and functions that recognise secrets.
 func newEnv() (*cel.Env, error) {
 	return cel.NewEnv(
 		cel.Variable("object", cel.DynType),
@@ -36,6 +36,14 @@ func newEnv() (*cel.Env, error) {
 			[]*cel.Type{cel.StringType, cel.StringType}, cel.ListType(cel.StringType), cel.BinaryBinding(findAll))),
 		cel.Function("entropy", cel.MemberOverload("string_entropy",
 			[]*cel.Type{cel.StringType}, cel.DoubleType, cel.UnaryBinding(entropy))),
+		cel.Function("credential", cel.MemberOverload("string_credential",
+			[]*cel.Type{cel.StringType}, cel.StringType, cel.UnaryBinding(credential))),
+		cel.Function("placeholder", cel.MemberOverload("string_placeholder",
+			[]*cel.Type{cel.StringType}, cel.BoolType, cel.UnaryBinding(func(s ref.Val) ref.Val {
+				return types.Bool(placeholder(string(s.(types.String))))
+			}))),
+		cel.Function("fromBase64", cel.MemberOverload("string_from_base64",
+			[]*cel.Type{cel.StringType}, cel.StringType, cel.UnaryBinding(fromBase64))),
 	)
 }
 
@@ -69,9 +77,11 @@ func findAll(s, pattern ref.Val) ref.Val {
 
 // entropy returns the bits of information in each character of a string: about
 // 3 for words, 4 for random hexadecimal digits, more than 4.5 for random keys.
-func entropy(s ref.Val) ref.Val {
+func entropy(s ref.Val) ref.Val { return types.Double(entropyOf(string(s.(types.String)))) }
+
+func entropyOf(s string) float64 {
 	counts, n := map[rune]int{}, 0
-	for _, r := range string(s.(types.String)) {
+	for _, r := range s {
 		counts[r]++
 		n++
 	}
@@ -88,5 +98,5 @@ func entropy(s ref.Val) ref.Val {
 			bits -= float64(times) * p * math.Log2(p)
 		}
 	}
-	return types.Double(bits)
+	return bits
 }

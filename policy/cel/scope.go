@@ -27,7 +27,7 @@ type subject struct {
 // memo is the value of a variable, once it has been used.
 type memo struct {
 	value ref.Val
-	last  *place // what was read last for it
+	last  *place // what was read last for it; nil when nothing was
 }
 
 func newSubject(e *Engine, r *resource.Resource, set *resource.Set, stage policy.Stage) *subject {
@@ -111,14 +111,22 @@ func (v *variables) Find(key ref.Val) (ref.Val, bool) {
 }
 
 func (v *variables) evaluate(one *variable, m *memo) (ref.Val, bool) {
-	if m.value == nil {
-		m.value = v.variable(one)
-		if v.rec != nil {
-			m.last = v.rec.last
+	if v.rec == nil {
+		if m.value == nil {
+			m.value = v.variable(one)
 		}
+		return m.value, !types.IsError(m.value)
 	}
-	if v.rec != nil {
-		v.rec.last = m.last
+	// The use of a variable counts as a read of what was read last for it, if
+	// anything was.
+	before := v.rec.last
+	if m.value == nil {
+		v.rec.last = nil
+		m.value = v.variable(one)
+		m.last = v.rec.last
+	}
+	if v.rec.last = m.last; m.last == nil {
+		v.rec.last = before
 	}
 	return m.value, !types.IsError(m.value)
 }

@@ -125,7 +125,7 @@ func TestCredentialsAndControlCharactersAreNotShown(t *testing.T) {
 	r := gittest.New(t)
 	head := r.Commit("first", nil)
 	s := gittest.Serve(t, r)
-	s.Username, s.Password = "bot", "s3cr%t/word"
+	s.RequirePassword("bot", "s3cr%t/word")
 	withPassword := strings.Replace(s.URL, "http://", "http://bot:s3cr%25t%2Fword@", 1)
 	m := open(t, withPassword)
 	if got := fetch(t, m, main); got[main] != head {
@@ -135,12 +135,12 @@ func TestCredentialsAndControlCharactersAreNotShown(t *testing.T) {
 	if got := fetch(t, other, main); got[main] != head {
 		t.Fatalf("password in the options: %v", got)
 	}
-	s.Before = func(w http.ResponseWriter, _ *http.Request) bool {
+	s.Before(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("Content-Type", "text/plain")
 		w.WriteHeader(http.StatusInternalServerError)
 		_, _ = w.Write([]byte("\x1b[2Jno, bot:s3cr%t/word \u202egnp.exe\r\nmore\x00"))
 		return true
-	}
+	})
 	wrong := open(t, withPassword)
 	_, err := wrong.Fetch(t.Context(), main)
 	if err == nil {
@@ -150,7 +150,7 @@ func TestCredentialsAndControlCharactersAreNotShown(t *testing.T) {
 	if strings.Contains(text, "s3cr") || strings.ContainsAny(text, "\x1b\x00\n\r\u202e") {
 		t.Errorf("error shows what it must not: %q", text)
 	}
-	s.Before = nil
+	s.RequirePassword("bot", "s3cr%t/word")
 	if _, err := open(t, s.URL).Fetch(t.Context(), main); err == nil {
 		t.Error("fetched without the password")
 	}
@@ -161,10 +161,10 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	r.Commit("first", nil)
 	target := gittest.Serve(t, r)
 	s := gittest.Serve(t, r)
-	s.Before = func(w http.ResponseWriter, req *http.Request) bool {
+	s.Before(func(w http.ResponseWriter, req *http.Request) bool {
 		http.Redirect(w, req, strings.Replace(target.URL, "/repo.git", "", 1)+req.URL.String(), http.StatusFound)
 		return true
-	}
+	})
 	_, err := open(t, s.URL).Fetch(t.Context(), main)
 	if _, ok := errors.AsType[*git.RemoteError](err); !ok {
 		t.Errorf("a redirect: %v, want a RemoteError", err)
@@ -202,11 +202,11 @@ func TestCancelEndsAFetch(t *testing.T) {
 	r.Commit("first", nil)
 	s := gittest.Serve(t, r)
 	asked := make(chan struct{}, 10)
-	s.Before = func(_ http.ResponseWriter, req *http.Request) bool {
+	s.Before(func(_ http.ResponseWriter, req *http.Request) bool {
 		asked <- struct{}{}
 		<-req.Context().Done()
 		return true
-	}
+	})
 	m := open(t, s.URL)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
@@ -216,7 +216,7 @@ func TestCancelEndsAFetch(t *testing.T) {
 	if _, err := m.Fetch(ctx, main); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled fetch: %v", err)
 	}
-	s.Before = nil
+	s.Before(nil)
 	fetch(t, m, main)
 }
 

@@ -10,6 +10,8 @@
 //	          is ever stored; Position converts at the edges
 //	Edit      a replacement of a Span; what lies outside stays byte for byte
 //	Recorder  a Tree that remembers what was read, looked for and listed
+//	Deps      what a Recorder remembers: the facts on which a result depends
+//	Linker    a Tree that can tell where a symbolic link points
 package source
 
 import (

@@ -1,6 +1,8 @@
 package gittest
 
 import (
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/cgi"
@@ -20,12 +22,27 @@ type Server struct {
 	handler http.Handler
 	mu      sync.Mutex
 	server  *http.Server
+	before  func(w http.ResponseWriter, r *http.Request) bool
+}
 
-	// Username and Password are asked of clients if set before the first request.
-	Username, Password string
-	// Before is called before each request, if set. It returns whether it has
-	// answered the request itself.
-	Before func(w http.ResponseWriter, r *http.Request) bool
+// Before sets what is called before each request from now on, and returns whether
+// it has answered the request itself. Nil stands for nothing.
+func (s *Server) Before(f func(w http.ResponseWriter, r *http.Request) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = f
+}
+
+// RequirePassword refuses clients that do not log in.
+func (s *Server) RequirePassword(username, password string) {
+	s.Before(func(w http.ResponseWriter, r *http.Request) bool {
+		if u, p, _ := r.BasicAuth(); u == username && p == password {
+			return false
+		}
+		w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
+		http.Error(w, "who are you?", http.StatusUnauthorized)
+		return true
+	})
 }
 
 // Serve starts a server for a repository. It stops at the test's end.
@@ -37,18 +54,17 @@ func Serve(t testing.TB, repo *Repo) *Server {
 	}
 	s := &Server{t: t, address: "127.0.0.1:0"}
 	backend := &cgi.Handler{
-		Path: filepath.Join(strings.TrimSpace(string(execPath)), "git-http-backend"),
+		Logger: log.New(io.Discard, "", 0), // it complains of clients that hang up
+		Path:   filepath.Join(strings.TrimSpace(string(execPath)), "git-http-backend"),
 		Env: append(environment(), "GIT_PROJECT_ROOT="+repo.Dir, "GIT_HTTP_EXPORT_ALL=1",
 			"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=http.receivepack", "GIT_CONFIG_VALUE_0=true",
 			"GIT_CONFIG_KEY_1=safe.directory", "GIT_CONFIG_VALUE_1=*"),
 	}
 	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.Before != nil && s.Before(w, r) {
-			return
-		}
-		if user, password, _ := r.BasicAuth(); user != s.Username || password != s.Password {
-			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
-			http.Error(w, "who are you?", http.StatusUnauthorized)
+		s.mu.Lock()
+		before := s.before
+		s.mu.Unlock()
+		if before != nil && before(w, r) {
 			return
 		}
 		backend.ServeHTTP(w, r)

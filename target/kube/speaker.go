@@ -43,7 +43,7 @@ func immutable(answer metav1.Status) bool {
 
 // malformedText finds the answers of server-side apply to manifests that do not
 // fit their schema. Some of them carry the code of a server failure.
-var malformedText = regexp.MustCompile(`failed to create typed patch object|field not declared in schema|strict decoding error|unknown field|duplicate entries for key|error(s)? (list all errors )?validating|cannot unmarshal|expected (string|map|list|numeric|boolean|numeric or string)`)
+var malformedText = regexp.MustCompile(`failed to create typed patch object|failed to convert new object|field not declared in schema|strict decoding error|unknown field|duplicate entries for key|error(s)? (list all errors )?validating|cannot unmarshal|expected (string|map|list|numeric|boolean|numeric or string)`)
 
 func malformed(answer metav1.Status) bool { return malformedText.MatchString(answer.Message) }
 

@@ -63,7 +63,7 @@ func (e *Example) run(evaluator Evaluator, p *Policy) string {
 func (e *Example) compare(r *resource.Resource, result Result) string {
 	marked := []string{}
 	for _, f := range result.Failures {
-		marked = append(marked, r.Root.Stable(f.Path))
+		marked = append(marked, field(r, result.Policy, f.Path))
 	}
 	switch {
 	case result.Verdict == Error:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/holdfast-dev/holdfast/finding"
@@ -33,7 +34,7 @@ func newFinding(r *resource.Resource, p *Policy, failure Failure) *finding.Findi
 		Severity: p.Severity,
 		Subject:  r.ID,
 		Path:     failure.Path,
-		Field:    r.Root.Stable(failure.Path),
+		Field:    field(r, p, failure.Path),
 		Label:    label(r, p, failure.Path),
 		Location: r.Locate(failure.Path),
 		Via:      r.Origin.Via,
@@ -53,45 +54,64 @@ func message(r *resource.Resource, p *Policy, failure Failure) string {
 	return failure.Message
 }
 
+// field returns the path with the identities of list items. The identity of a
+// text in a list is the text itself, which a sensitive policy must not show.
+func field(r *resource.Resource, p *Policy, path resource.Path) string {
+	if n := len(path); n > 0 && path[n-1].IsIndex() && p.Sensitive && r.Root.At(path).Text() != "" {
+		return r.Root.Stable(path[:n-1]) + "[" + strconv.Itoa(path[n-1].Index()) + "]"
+	}
+	return r.Root.Stable(path)
+}
+
 // nouns are the lists and maps whose entries people know by a name of their own.
-var nouns = map[string]string{
-	"containers": "container", "initContainers": "init container", "ephemeralContainers": "ephemeral container",
-	"volumes": "volume", "rules": "rule", "subjects": "subject", "data": "key", "stringData": "key",
-	"binaryData": "key", "env": "variable", "ports": "port", "sysctls": "sysctl", "webhooks": "webhook",
-	"externalIPs": "external IP", "volumeMounts": "mount", "envFrom": "source", "imagePullSecrets": "pull secret",
+// Those of a pod are known without its name, which the subject of the finding
+// has; of others the object is named too.
+var nouns = map[string]struct {
+	noun  string
+	ofPod bool
+}{
+	"containers": {"container", true}, "initContainers": {"init container", true},
+	"ephemeralContainers": {"ephemeral container", true}, "volumes": {"volume", true},
+	"env": {"variable", true}, "envFrom": {"source", true}, "ports": {"port", true},
+	"volumeMounts": {"mount", true}, "sysctls": {"sysctl", true},
+	"rules": {"rule", false}, "subjects": {"subject", false}, "webhooks": {"webhook", false},
+	"externalIPs": {"external IP", false},
+	"data":        {"key", false}, "stringData": {"key", false}, "binaryData": {"key", false},
 }
 
 // subject names what fails, from the inside out: "variable `X` of container
-// `api`", or the object itself.
+// `api`", "rule 2 of Role shop/reader", or the object itself.
 func subject(r *resource.Resource, path resource.Path) string {
-	var names []string
+	names := []string{}
+	withObject := true
 	for i := 1; i < len(path); i++ {
-		noun, ok := nouns[path[i-1].Name]
-		switch {
-		case !ok || path[i-1].IsIndex():
-		case path[i].IsIndex():
-			names = append(names, fmt.Sprintf("%s `%s`", noun, itemName(r.Root, path[:i+1])))
-		case noun == "key":
-			names = append(names, fmt.Sprintf("%s `%s`", noun, path[i].Name))
+		list := path[i-1].Name
+		n, ok := nouns[list]
+		if !ok || path[i-1].IsIndex() || path[i].IsIndex() == (n.noun == "key") {
+			continue
 		}
+		names = append(names, n.noun+" "+entryName(r.Root, path[:i+1]))
+		withObject = withObject && !n.ofPod
 	}
-	if len(names) == 0 || strings.HasPrefix(names[0], "key") {
+	if withObject {
 		names = slices.Insert(names, 0, r.ID.String())
 	}
 	slices.Reverse(names)
 	return strings.Join(names, " of ")
 }
 
-// itemName is the identity of a list item as Stable shows it, or its position
+// entryName is the key or the identity of an entry; without one, its position
 // counted from 1, as people count.
-func itemName(root *resource.Value, path resource.Path) string {
-	stable := root.Stable(path)
-	name := stable[len(root.Stable(path[:len(path)-1]))+1 : len(stable)-1]
-	index := path[len(path)-1].Index()
-	if name == fmt.Sprint(index) {
-		return fmt.Sprint(index + 1)
+func entryName(root *resource.Value, path resource.Path) string {
+	last := path[len(path)-1]
+	if !last.IsIndex() {
+		return "`" + last.Name + "`"
 	}
-	return name
+	list, entry := root.Stable(path[:len(path)-1]), root.Stable(path)
+	if name := entry[len(list)+1 : len(entry)-1]; name != strconv.Itoa(last.Index()) {
+		return "`" + name + "`"
+	}
+	return strconv.Itoa(last.Index() + 1)
 }
 
 // label says what is wrong at the marked place: what the value is, or what is
@@ -101,22 +121,44 @@ func label(r *resource.Resource, p *Policy, path resource.Path) string {
 	for present > 0 && !exists(r.Root.At(path[:present])) {
 		present--
 	}
-	if present < len(path) {
-		return fmt.Sprintf("`%s` is missing here", path[present:])
+	if rest := path[present:]; len(rest) == 1 {
+		return fmt.Sprintf("`%s` is missing here", rest[0].Name)
+	} else if len(rest) > 0 {
+		return fmt.Sprintf("`%s` is missing here", rest)
 	}
-	v := r.Root.At(path)
 	if p.Sensitive || r.ID.Kind == "Secret" {
 		return "the value is here (not shown)"
 	}
-	switch v.Kind {
-	case resource.Bool, resource.Int, resource.Float:
-		return fmt.Sprintf("is `%s`", cmp.Or(v.Str, fmt.Sprint(v.Bool)))
-	case resource.String:
-		if len(v.Str) <= 60 && !strings.Contains(v.Str, "\n") {
-			return fmt.Sprintf("is `%s`", v.Str)
-		}
+	if text, ok := shown(r.Root.At(path)); ok {
+		return fmt.Sprintf("is `%s`", text)
 	}
-	return "is here"
+	return "is set here"
+}
+
+// shown returns a value as it is written, if it is a scalar or a list of them
+// and fits into a line.
+func shown(v *resource.Value) (string, bool) {
+	const most = 60 // bytes
+	text := v.Str
+	switch v.Kind {
+	case resource.Map:
+		return "", false
+	case resource.List:
+		var all []string
+		for _, item := range v.Items {
+			one, ok := shown(item)
+			if !ok || item.Kind == resource.List {
+				return "", false
+			}
+			all = append(all, one)
+		}
+		text = "[" + strings.Join(all, ", ") + "]"
+	case resource.Bool:
+		text = cmp.Or(text, strconv.FormatBool(v.Bool))
+	case resource.Int:
+		text = cmp.Or(text, strconv.FormatInt(v.Int, 10))
+	}
+	return text, len(text) <= most && !strings.ContainsAny(text, "\r\n`")
 }
 
 // exists reports whether there is a value: null is as good as nothing.

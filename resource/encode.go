@@ -59,7 +59,7 @@ func sortedFields(fields []Field) []Field {
 
 // appendFloat writes floats as other Go programs do, among them the API server.
 func appendFloat(b []byte, f float64) []byte {
-	if math.IsInf(f, 0) || math.IsNaN(f) {
+	if notFinite(f) {
 		return append(b, "null"...)
 	}
 	text, _ := json.Marshal(f) // cannot fail for finite numbers

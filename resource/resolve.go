@@ -59,6 +59,8 @@ func special(s string) (float64, bool) {
 	return 0, false
 }
 
+func notFinite(f float64) bool { return math.IsInf(f, 0) || math.IsNaN(f) }
+
 func resolveNumber(v *Value, s string) {
 	if n, ok := shortDecimal(s); ok {
 		v.Kind, v.Int = Int, n
@@ -182,7 +184,7 @@ func (v *Value) setFloat(f float64) {
 }
 
 // keyString returns the key that a scalar becomes in JSON, where all keys are
-// strings. Null and numbers above the range of int64 become none.
+// strings. Null and numbers that are not finite or exceed int64 become none.
 func keyString(v *Value) (key string, ok bool) {
 	switch v.Kind {
 	case String:
@@ -196,21 +198,15 @@ func keyString(v *Value) (key string, ok bool) {
 }
 
 func numberKey(s string) (string, bool) {
-	if f, ok := special(s); ok {
-		switch {
-		case math.IsNaN(f):
-			return ".nan", true
-		case f < 0:
-			return "-.inf", true
-		}
-		return ".inf", true
-	}
 	plain := s
 	if s[0] != '.' {
 		plain = strings.ReplaceAll(s, "_", "")
 	}
 	if n, err := strconv.ParseInt(plain, 0, 64); err == nil {
 		return strconv.FormatInt(n, 10), true
+	}
+	if _, ok := special(s); ok {
+		return "", false
 	}
 	if _, err := strconv.ParseUint(plain, 0, 64); err == nil {
 		return "", false

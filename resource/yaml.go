@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -22,6 +21,9 @@ import (
 // cannot carry. If a document is broken, the documents before it are returned
 // together with a SyntaxError.
 func ParseYAML(file *source.File) ([]Document, error) {
+	if docs, ok := parseFast(file); ok {
+		return docs, nil
+	}
 	return parseFull(file)
 }
 
@@ -242,7 +244,7 @@ func tagKinds(tag string) (Kind, bool) {
 }
 
 func (p *fullParser) checkFinite(v *Value) error {
-	if v.Kind == Float && (math.IsInf(v.Float, 0) || math.IsNaN(v.Float)) {
+	if v.Kind == Float && notFinite(v.Float) {
 		return syntaxError(p.file, v.Span.Start, "%s has no notation in JSON; put it in quotes if it is a string", v.Str)
 	}
 	return nil

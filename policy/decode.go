@@ -221,6 +221,10 @@ func (d *decoder) variable(v *resource.Value, p *Policy) {
 
 func (d *decoder) name(where string, target *string) func(*resource.Value) {
 	return func(v *resource.Value) {
+		if v.Kind == resource.Bool {
+			d.fail(v.Span, "write it in quotes", "%s must be a text, but YAML reads %s as a boolean", where, v.Str)
+			return
+		}
 		if !namePattern.MatchString(v.Text()) {
 			d.fail(v.Span, "", "%s must consist of letters, digits and underscores", where)
 			return

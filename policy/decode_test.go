@@ -90,6 +90,8 @@ func TestDecodeMistakes(t *testing.T) {
 		{"the name of a prelude variable", "  validations:", "  variables: [{name: containers, expression: '1'}]\n  validations:",
 			[]string{`p.yaml:12:22: the variable containers exists already`}},
 		{"a variable with a dash", "  validations:", "  variables: [{name: a-b, expression: '1'}]\n  validations:", []string{"name must consist of letters"}},
+		{"a variable that YAML takes for a boolean", "  validations:", "  variables: [{name: n, expression: '1'}]\n  validations:",
+			[]string{"p.yaml:12:22: name must be a text, but YAML reads n as a boolean\n  write it in quotes"}},
 		{"a subresource", "match: {kinds: [Service]}", "matchConstraints: {resourceRules: [{apiGroups: [''], resources: [pods/exec]}]}",
 			[]string{`"pods/exec" is a subresource`}},
 		{"two verdicts", "  validations:", "  examples: [{name: a, pass: x, fail: z}]\n  validations:", []string{"an example has exactly one of pass"}},

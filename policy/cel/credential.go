@@ -25,7 +25,7 @@ var credentialFormats = []credentialFormat{
 	format("GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_", `\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})\b`),
 	format("GitLab token", "glpat-", `\b(glpat-[A-Za-z0-9_-]{20,})`),
 	format("Slack token", "xox", `\b(xox[abeprs]-[A-Za-z0-9-]{20,})`),
-	format("Slack webhook", "hooks.slack.com/services/", `hooks\.slack\.com/services/(T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]{20,})`),
+	format("Slack webhook", "hooks.slack.com/services/", `hooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/([A-Za-z0-9]{20,})`),
 	format("Google API key", "AIza", `\b(AIza[0-9A-Za-z_-]{35})\b`),
 	format("Stripe key", "sk_live_ rk_live_", `\b([rs]k_live_[0-9A-Za-z]{20,})\b`),
 	format("npm token", "npm_", `\b(npm_[A-Za-z0-9]{36})\b`),

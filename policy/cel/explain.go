@@ -111,7 +111,7 @@ func (x *explanation) explain(c *clause, vars interpreter.Activation) {
 	switch c.form {
 	case all:
 		for _, part := range c.parts {
-			if !x.holds(part, vars) {
+			if x.fails(part, vars) {
 				x.explain(part, vars)
 			}
 		}
@@ -140,12 +140,13 @@ func (x *explanation) blame() {
 	}
 }
 
-// holds reports whether a clause is as wanted, and forgets what it read.
-func (x *explanation) holds(c *clause, vars interpreter.Activation) bool {
+// fails reports whether a clause is certainly not as wanted, and forgets what
+// it read. Unknown values and errors do not make it fail.
+func (x *explanation) fails(c *clause, vars interpreter.Activation) bool {
 	before := x.rec.last
 	out := x.eval(c.whole, vars)
 	x.rec.last = before
-	return out == types.Bool(c.want)
+	return out == types.Bool(!c.want)
 }
 
 func (x *explanation) eval(program lazyProgram, vars interpreter.Activation) ref.Val {
@@ -163,7 +164,7 @@ func (x *explanation) eval(program lazyProgram, vars interpreter.Activation) ref
 func (x *explanation) each(c *clause, vars interpreter.Activation) {
 	found := len(x.places)
 	x.elements(c, x.eval(c.operand, vars), vars, func(vars interpreter.Activation) {
-		if !x.holds(c.parts[0], vars) {
+		if x.fails(c.parts[0], vars) {
 			x.explain(c.parts[0], vars)
 		}
 	})

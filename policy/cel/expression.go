@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/ast"
@@ -18,13 +19,12 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
+// An expression of a policy that is not part of the program is limited, so that
+// no policy can keep a scan or the gate from ending.
 const (
-	// costLimit bounds one expression of a policy that is not part of the
-	// program, as API servers bound those of an admission policy.
-	costLimit = 10_000_000
-	// interruptEvery is the number of comprehension steps between two looks at
-	// the context.
-	interruptEvery = 1000
+	costLimit      = 1_000_000 // as API servers limit those of admission policies
+	timeLimit      = 2 * time.Second
+	interruptEvery = 100 // comprehension steps between two looks at the time
 )
 
 // expression is one checked text. Its programs differ in what they are for:
@@ -56,7 +56,7 @@ func compile(env *cel.Env, t text, known func(variable string) bool, want *cel.T
 		return nil, t.errors(issues)
 	}
 	a := checked.NativeRep()
-	if err := t.checkVariables(a, known); err != nil {
+	if err := t.checkCalls(a, known, limited); err != nil {
 		return nil, err
 	}
 	if got := checked.OutputType(); !got.IsExactType(want) && got.Kind() != types.DynKind && want.Kind() != types.DynKind {
@@ -98,6 +98,8 @@ func (x *expression) eval(v *scope) (ref.Val, error) {
 
 func run(ctx context.Context, p cel.Program, vars interpreter.Activation, limited bool) (ref.Val, error) {
 	if limited {
+		ctx, cancel := context.WithTimeout(ctx, timeLimit)
+		defer cancel()
 		out, _, err := p.ContextEval(ctx, vars)
 		return out, err
 	}
@@ -105,29 +107,34 @@ func run(ctx context.Context, p cel.Program, vars interpreter.Activation, limite
 	return out, err
 }
 
-// checkVariables reports the use of variables that do not exist, or not yet.
-func (t text) checkVariables(a *ast.AST, known func(string) bool) error {
+// checkCalls reports the use of variables that do not exist, or not yet, and in
+// a limited expression the function that makes lists of any length at no cost.
+func (t text) checkCalls(a *ast.AST, known func(string) bool, limited bool) error {
 	var errs []error
-	report := func(e ast.Expr, name string) {
-		if !known(name) {
-			location := a.SourceInfo().GetStartLocation(e.ID())
-			errs = append(errs, t.failure(offsetOf(t.expr, location.Line(), location.Column()),
-				"declare it above, in `variables`", "there is no variable %q", name))
+	report := func(e ast.Expr, suggestion, format string, args ...any) {
+		location := a.SourceInfo().GetStartLocation(e.ID())
+		errs = append(errs, t.failure(offsetOf(t.expr, location.Line(), location.Column()), suggestion, format, args...))
+	}
+	variable := func(e, of ast.Expr, name string) {
+		if isIdent(of, "variables") && !known(name) {
+			report(e, "declare it above, in `variables`", "there is no variable %q", name)
 		}
 	}
 	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
 		switch e.Kind() {
 		case ast.SelectKind:
-			if isIdent(e.AsSelect().Operand(), "variables") {
-				report(e, e.AsSelect().FieldName())
-			}
+			variable(e, e.AsSelect().Operand(), e.AsSelect().FieldName())
 		case ast.CallKind:
 			call := e.AsCall()
-			if name := call.FunctionName(); name != operators.OptSelect && name != operators.Index && name != operators.OptIndex {
-				return
-			}
-			if name, ok := literalText(call.Args()[1]); ok && isIdent(call.Args()[0], "variables") {
-				report(e, name)
+			switch call.FunctionName() {
+			case operators.OptSelect, operators.Index, operators.OptIndex:
+				if name, ok := literalText(call.Args()[1]); ok {
+					variable(e, call.Args()[0], name)
+				}
+			case "lists.range":
+				if limited {
+					report(e, "", "lists.range is not available to policies")
+				}
 			}
 		}
 	}))

@@ -20,7 +20,7 @@ const (
 	definitionWait   = 60 * time.Second // for a CustomResourceDefinition to be established
 	replacementWait  = 60 * time.Second // for an object that is replaced to be gone
 	finalWriteWait   = 10 * time.Second // for the inventory, when an apply was cancelled
-	shortestInterval = 50 * time.Millisecond
+	shortestInterval = 100 * time.Millisecond
 	longestInterval  = 2 * time.Second
 )
 
@@ -219,10 +219,15 @@ func (a *applier) write(ctx context.Context, o object) target.Result {
 	if result.Err = a.ensureAppNamespace(ctx, o); result.Err != nil {
 		return result
 	}
-	before, answer, err := a.adopt(ctx, o)
+	body, err := manifest(a.app, o)
+	if err != nil {
+		result.Err = err
+		return result
+	}
+	before, answer, err := a.adopt(ctx, o, body)
 	if target.KindOf(err) == target.Immutable && replaceable(o) {
 		if err = a.replace(ctx, o, before); err == nil {
-			_, answer, err = a.adopt(ctx, o)
+			_, answer, err = a.adopt(ctx, o, body)
 		}
 	}
 	if err == nil && isDefinition(o.id) {
@@ -238,7 +243,7 @@ func (a *applier) write(ctx context.Context, o object) target.Result {
 	switch {
 	case !before.exists:
 		result.Action = target.Create
-	case before.version == after.version:
+	case before.sameAs(after, body):
 		result.Action = target.Unchanged
 	default:
 		result.Action = target.Update
@@ -254,11 +259,7 @@ func (a *applier) write(ctx context.Context, o object) target.Result {
 // adopt applies an object unless it belongs to another application. An object
 // that exists and that we do not own yet is written only as it was when its
 // label was read.
-func (a *applier) adopt(ctx context.Context, o object) (head, map[string]any, error) {
-	body, err := manifest(a.app, o)
-	if err != nil {
-		return head{}, nil, err
-	}
+func (a *applier) adopt(ctx context.Context, o object, body map[string]any) (head, map[string]any, error) {
 	meta := subMap(body, "metadata")
 	for try := 1; ; try++ {
 		before, err := a.head(ctx, o.mapping, o.id)

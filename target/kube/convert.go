@@ -28,7 +28,7 @@ func manifest(app App, o object) (map[string]any, error) {
 		delete(body, "status")
 	}
 	meta := subMap(body, "metadata")
-	for _, field := range []string{"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink", "deletionTimestamp"} {
+	for _, field := range []string{"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink", "deletionTimestamp", "generateName"} {
 		delete(meta, field)
 	}
 	meta["name"] = o.id.Name
@@ -163,6 +163,16 @@ func at(o map[string]any, keys ...string) any {
 		v = m[key]
 	}
 	return v
+}
+
+// stringMapAt follows keys and returns the strings of the map there.
+func stringMapAt(o map[string]any, keys ...string) map[string]string {
+	m, _ := at(o, keys...).(map[string]any)
+	strs := make(map[string]string, len(m))
+	for key, value := range m {
+		strs[key], _ = value.(string)
+	}
+	return strs
 }
 
 // itemKeys are the fields by which items of lists are told apart, in the order

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"encoding/json"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -49,7 +50,10 @@ type head struct {
 	version     string // resourceVersion
 	application string // the value of our label
 	deleting    bool
+	generation  int64
+	labels      map[string]string
 	annotations map[string]string
+	fields      string // what we own, as the server writes it
 }
 
 // head reads the metadata of an object. That there is none is no error.
@@ -67,11 +71,70 @@ func (c *Cluster) head(ctx context.Context, m mapping, id resource.ID) (head, er
 		h = head{
 			exists: true, uid: string(meta.UID), version: meta.ResourceVersion,
 			application: meta.Labels[LabelApplication], deleting: meta.DeletionTimestamp != nil,
-			annotations: meta.Annotations,
+			generation: meta.Generation, labels: meta.Labels, annotations: meta.Annotations,
+		}
+		for _, m := range meta.ManagedFields {
+			if m.Manager == FieldManager && m.Operation == metav1.ManagedFieldsOperationApply && m.Subresource == "" && m.FieldsV1 != nil {
+				h.fields = canonical(m.FieldsV1.GetRawBytes())
+			}
 		}
 		return nil
 	})
 	return h, err
+}
+
+// headOf is head for an object that was read as a whole.
+func headOf(live map[string]any) head {
+	h := head{
+		exists: true, uid: stringAt(live, "metadata", "uid"), version: stringAt(live, "metadata", "resourceVersion"),
+		application: stringAt(live, "metadata", "labels", LabelApplication),
+		deleting:    stringAt(live, "metadata", "deletionTimestamp") != "",
+		labels:      stringMapAt(live, "metadata", "labels"), annotations: stringMapAt(live, "metadata", "annotations"),
+	}
+	h.generation, _ = at(live, "metadata", "generation").(int64)
+	managers, _ := at(live, "metadata", "managedFields").([]any)
+	for _, m := range managers {
+		entry, ok := m.(map[string]any)
+		if ok && stringAt(entry, "manager") == FieldManager && stringAt(entry, "operation") == "Apply" && stringAt(entry, "subresource") == "" {
+			text, _ := json.Marshal(entry["fieldsV1"]) // it was decoded from JSON
+			h.fields = canonical(text)
+		}
+	}
+	return h
+}
+
+// canonical returns a JSON document with sorted keys.
+func canonical(text []byte) string {
+	var v any
+	if json.Unmarshal(text, &v) != nil {
+		return ""
+	}
+	text, _ = json.Marshal(v) // it was decoded from JSON
+	return string(text)
+}
+
+// sameAs reports whether an apply changed nothing. The version tells, unless a
+// controller wrote the status between the two reads; then the generation does,
+// and the labels and annotations that we declare.
+func (h head) sameAs(after head, body map[string]any) bool {
+	if h.version == after.version {
+		return true
+	}
+	if h.generation == 0 || h.generation != after.generation || h.fields != after.fields || h.uid != after.uid {
+		return false
+	}
+	return sameFor(stringMapAt(body, "metadata", "labels"), h.labels, after.labels) &&
+		sameFor(stringMapAt(body, "metadata", "annotations"), h.annotations, after.annotations)
+}
+
+// sameFor reports whether two maps agree on the keys of a third.
+func sameFor(keys, a, b map[string]string) bool {
+	for key := range keys {
+		if a[key] != b[key] {
+			return false
+		}
+	}
+	return true
 }
 
 // owned returns an error if the object belongs to another application.

@@ -45,3 +45,34 @@ func TestApplyOrder(t *testing.T) {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
 }
+
+func TestApplyThatChangedNothing(t *testing.T) {
+	before := head{uid: "u", version: "1", generation: 3, fields: `{"f:spec":{}}`, labels: map[string]string{"a": "1"}}
+	body := map[string]any{"metadata": map[string]any{"labels": map[string]any{"a": "1"}}}
+	change := func(edit func(*head)) head {
+		after := before
+		edit(&after)
+		return after
+	}
+	tests := []struct {
+		after  head
+		want   bool
+		reason string
+	}{
+		{before, true, "the version is the same"},
+		{change(func(h *head) { h.version = "2"; h.annotations = map[string]string{"revision": "7"} }), true, "a controller wrote meanwhile"},
+		{change(func(h *head) { h.version, h.generation = "2", 4 }), false, "the specification changed"},
+		{change(func(h *head) { h.version = "2"; h.labels = map[string]string{"a": "2"} }), false, "a label that we declare changed"},
+		{change(func(h *head) { h.version, h.fields = "2", `{}` }), false, "we own other fields than before"},
+		{change(func(h *head) { h.version, h.uid = "2", "v" }), false, "it is another object"},
+	}
+	for _, test := range tests {
+		if got := before.sameAs(test.after, body); got != test.want {
+			t.Errorf("%s: got %t", test.reason, got)
+		}
+	}
+	plain := head{version: "1"}
+	if plain.sameAs(head{version: "2"}, body) {
+		t.Error("a kind without generations: a new version is a change")
+	}
+}

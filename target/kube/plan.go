@@ -167,14 +167,6 @@ func (c *Cluster) patch(ctx context.Context, o object, body map[string]any, dryR
 	return answer, err
 }
 
-func headOf(live map[string]any) head {
-	return head{
-		exists: true, uid: stringAt(live, "metadata", "uid"), version: stringAt(live, "metadata", "resourceVersion"),
-		application: stringAt(live, "metadata", "labels", LabelApplication),
-		deleting:    stringAt(live, "metadata", "deletionTimestamp") != "",
-	}
-}
-
 func annotation(r *resource.Resource, name string) string {
 	return r.Root.Get("metadata").Get("annotations").Get(name).Text()
 }

@@ -28,6 +28,10 @@ type object struct {
 // returns copies that share their trees. Objects of a kind that neither the
 // cluster nor a CustomResourceDefinition among them knows stay as they are.
 //
+// An object with generateName gets a name that ends in a hash of its manifest:
+// it stays the same object until Git changes it, and is a new one then. So a
+// Job that is meant to run at each deployment runs at each change.
+//
 // Two objects with one ID are an error, and so is one without a name.
 func (c *Cluster) Resolve(ctx context.Context, app App, declared []*resource.Resource) ([]*resource.Resource, error) {
 	objects, err := c.resolve(ctx, app, declared)
@@ -69,6 +73,7 @@ func (c *Cluster) resolve(ctx context.Context, app App, declared []*resource.Res
 			continue
 		}
 		o.id.Namespace = namespaceOf(app, r.ID, o.mapping.namespaced)
+		o.id.Name = nameOf(r)
 		if o.id != r.ID {
 			named := *r
 			named.ID = o.id
@@ -91,12 +96,28 @@ func namespaceOf(app App, id resource.ID, namespaced bool) string {
 	return "default"
 }
 
+const (
+	generatedHash   = 8  // hexadecimal digits
+	longestBaseName = 55 // with the hash, names have to fit into a label
+)
+
+// nameOf returns the name of an object, generated from its manifest if it asks
+// for that.
+func nameOf(r *resource.Resource) string {
+	base := r.Root.Get("metadata").Get("generateName").Text()
+	if r.ID.Name != "" || base == "" {
+		return r.ID.Name
+	}
+	sum := sha256.Sum256(resource.EncodeJSON(r.Root))
+	return base[:min(len(base), longestBaseName)] + hex.EncodeToString(sum[:])[:generatedHash]
+}
+
 func distinct(objects []object) error {
 	var all []error
 	first := map[string]object{}
 	for _, o := range objects {
 		if o.id.Name == "" {
-			all = append(all, &target.Error{Kind: target.Invalid, Op: "apply", Object: o.id, Problems: []target.Problem{{Field: "metadata.name", Detail: "is required; generateName makes a new object each time and cannot be reconciled" + place(o)}}})
+			all = append(all, &target.Error{Kind: target.Invalid, Op: "apply", Object: o.id, Problems: []target.Problem{{Field: "metadata.name", Detail: "is required" + place(o)}}})
 			continue
 		}
 		key := o.id.Key()

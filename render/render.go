@@ -32,8 +32,11 @@ type Options struct {
 
 // Unit is something that renders on its own.
 type Unit struct {
-	Path     string // directory or file, relative to the tree's root
-	Renderer string // manifest, kustomize or helm
+	Path     string   // directory or file, relative to the tree's root
+	Renderer string   // manifest, kustomize or helm
+	UsedBy   []string // other units that build upon this one; what it declares shows in them again
+
+	uses []string // what it takes in
 }
 
 // Renderer is one way to turn files into resources.

@@ -57,6 +57,9 @@ func (p *Pool) Close() {
 
 // Run runs a job in a process.
 func (p *Pool) Run(ctx context.Context, job string, tree source.Tree, request []byte) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():

@@ -1,0 +1,157 @@
+package render
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// Composer is a Renderer whose units are made of more than one file.
+type Composer interface {
+	// Uses returns the files and directories of the tree that the unit at dir
+	// takes in, sorted. A directory that is a unit itself is a base of this one;
+	// any other is taken with all that is below it. What cannot be read is left
+	// out: rendering the unit reports it.
+	Uses(tree source.Tree, dir string) []string
+}
+
+// Reasons for which Discover passes over files.
+const (
+	notScanned     = "not in a format that is scanned"
+	linkOutside    = "symbolic link; what it leads to is scanned at its own place"
+	inSubmodule    = "submodule; its files are in another repository"
+	notReadable    = "special file"
+	manifestFormat = "manifest"
+)
+
+// Discover finds all units at and below dir, sorted by path, and accounts for
+// every file: it belongs to a unit or is passed over with a reason. Renderers
+// come in order of preference; a file belongs to no manifest unit if a chart or
+// kustomization takes it in. A unit that others build upon names them in UsedBy.
+func Discover(tree source.Tree, dir string, renderers []Renderer) ([]Unit, []Skipped, error) {
+	d := &discovery{tree: tree, renderers: renderers, taken: map[string]bool{}, units: map[string]*Unit{}}
+	entry, err := tree.Stat(dir)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case entry.Mode.Regular():
+		return []Unit{{Path: dir, Renderer: manifestFormat}}, nil, nil
+	}
+	if err := d.walk(dir); err != nil {
+		return nil, nil, err
+	}
+	units, skipped := d.account()
+	return units, skipped, nil
+}
+
+type discovery struct {
+	tree      source.Tree
+	renderers []Renderer
+	files     []found
+	taken     map[string]bool  // files and directories that a chart or kustomization takes in
+	units     map[string]*Unit // composed ones, by directory
+}
+
+// found is a file and what it is.
+type found struct {
+	path string
+	mode source.Mode
+}
+
+// walk notes all files, and the directories that are units of composers.
+func (d *discovery) walk(dir string) error {
+	d.compose(dir)
+	whole := map[string]bool{} // directories of which everything is taken
+	return source.Walk(d.tree, dir, func(name string, e source.Entry) error {
+		switch inside := whole[path.Dir(name)]; {
+		case e.Mode != source.ModeDir:
+			d.files = append(d.files, found{name, e.Mode})
+			d.taken[name] = d.taken[name] || inside
+		case e.Name == ".git":
+			return fs.SkipDir
+		case inside:
+			whole[name] = true
+		default:
+			whole[name] = !d.compose(name) && d.taken[name]
+		}
+		return nil
+	})
+}
+
+// compose makes dir a unit of the first composer that wants it.
+func (d *discovery) compose(dir string) bool {
+	for _, r := range d.renderers {
+		composer, ok := r.(Composer)
+		if !ok || !r.Detect(d.tree, dir) {
+			continue
+		}
+		unit := &Unit{Path: dir, Renderer: r.Name(), uses: composer.Uses(d.tree, dir)}
+		d.units[dir] = unit
+		for _, used := range unit.uses {
+			d.taken[used] = true
+		}
+		return true
+	}
+	return false
+}
+
+func (d *discovery) account() ([]Unit, []Skipped) {
+	for dir, unit := range d.units {
+		for _, used := range unit.uses {
+			if base := d.units[used]; base != nil && used != dir {
+				base.UsedBy = append(base.UsedBy, dir)
+			}
+		}
+	}
+	var units []Unit
+	for _, unit := range d.units {
+		slices.Sort(unit.UsedBy)
+		units = append(units, *unit)
+	}
+	var skipped []Skipped
+	for _, f := range d.files {
+		switch reason := d.reason(f); {
+		case d.taken[f.path]:
+		case reason != "":
+			skipped = append(skipped, Skipped{Path: f.path, Reason: reason})
+		default:
+			units = append(units, Unit{Path: f.path, Renderer: manifestFormat})
+		}
+	}
+	slices.SortFunc(units, func(a, b Unit) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Renderer, b.Renderer))
+	})
+	return units, skipped
+}
+
+// reason says why a file is passed over; "" if it may be a manifest. A link with
+// the name of a manifest is one, since it may lead out of the tree.
+func (d *discovery) reason(f found) string {
+	switch {
+	case f.mode == source.ModeSubmodule:
+		return inSubmodule
+	case f.mode == source.ModeOther:
+		return notReadable
+	case !d.isManifest(f.path):
+		return notScanned
+	case f.mode == source.ModeSymlink:
+		_, err := d.tree.ReadFile(f.path)
+		if _, escapes := errors.AsType[*source.EscapeError](err); !escapes {
+			return linkOutside
+		}
+	}
+	return ""
+}
+
+func (d *discovery) isManifest(name string) bool {
+	switch path.Ext(strings.ToLower(name)) {
+	case ".yaml", ".yml", ".json":
+		return true
+	}
+	return false
+}

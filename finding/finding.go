@@ -7,6 +7,7 @@
 //	Fingerprint  the identity of a finding over time: it survives edits,
 //	             renames and reordering, since no path or line is in it
 //	Cause        the one place to mend for many occurrences of a finding
+//	Hidden       a finding whose source text may hold a secret
 //
 // Everything that finds something (policies, integrity, drift) ends as a
 // Finding; what shows findings knows nothing else.
@@ -18,6 +19,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/holdfast-dev/holdfast/resource"
@@ -52,12 +54,22 @@ func ParseSeverity(name string) (Severity, error) {
 	return 0, fmt.Errorf("unknown severity %q: use one of %s", name, strings.Join(severityNames, ", "))
 }
 
-// MarshalText implements encoding.TextMarshaler.
-func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+// MarshalText implements encoding.TextMarshaler. A severity that has no name
+// gives an error, since nothing could read it back.
+func (s Severity) MarshalText() ([]byte, error) {
+	if int(s) >= len(severityNames) {
+		return nil, fmt.Errorf("severity %d has no name", s)
+	}
+	return []byte(s.String()), nil
+}
 
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (s *Severity) UnmarshalText(text []byte) (err error) {
-	*s, err = ParseSeverity(string(text))
+// UnmarshalText implements encoding.TextUnmarshaler. After an error the
+// severity is as it was.
+func (s *Severity) UnmarshalText(text []byte) error {
+	parsed, err := ParseSeverity(string(text))
+	if err == nil {
+		*s = parsed
+	}
 	return err
 }
 
@@ -74,16 +86,17 @@ type Rule struct {
 
 // Finding is a broken rule at a place.
 type Finding struct {
-	Rule     *Rule
-	Message  string // one sentence about this subject
-	Label    string // a few words for the marked place, such as "is missing here"
-	Severity Severity
-	Subject  resource.ID
-	Path     resource.Path // of the offending value in the subject
-	Field    string        // Path with list items named by identity
-	Location resource.Location
-	Via      []string // rendering steps between the location and the subject
-	Count    int      // occurrences with the same Cause, this one included; 0 counts as 1
+	Rule      *Rule
+	Message   string // one sentence about this subject, without a full stop
+	Label     string // a few words for the marked place, such as "is missing here"
+	Severity  Severity
+	Sensitive bool // it is about a secret outside of the places that hold secrets: see Hidden
+	Subject   resource.ID
+	Path      resource.Path // of the offending value in the subject
+	Field     string        // Path with list items named by identity
+	Location  resource.Location
+	Via       []string // rendering steps between the location and the subject
+	Count     int      // occurrences with the same Cause, this one included; 0 counts as 1
 
 	Fingerprint string // "hf1:" and 128 bits in hexadecimal
 	Cause       string // groups the occurrences that one edit mends
@@ -93,11 +106,41 @@ type Finding struct {
 // of one rule at one field of one subject and is usually empty.
 func (f *Finding) Identify(discriminator string) {
 	f.Fingerprint = "hf1:" + digest(f.Rule.ID, f.Subject.Key(), f.Field, discriminator)
-	path := ""
-	if f.Location.File != nil {
-		path = f.Location.File.Path
+	f.Cause = digest(append([]string{f.Rule.ID, discriminator}, f.place()...)...)
+}
+
+// place names what one edit mends. At an exact place that is the field without
+// the names of list items, for a template can render many items. Where only
+// the object is known, the items count. Where not even that is known, nothing
+// may be taken for the same but the subject itself: to show a problem twice is
+// better than to hide one.
+func (f *Finding) place() []string {
+	start := strconv.Itoa(f.Location.Span.Start)
+	switch {
+	case f.Location.File == nil || f.Location.Span.IsZero():
+		return []string{"subject", f.path(), f.Subject.Key(), f.Field}
+	case !f.Location.Exact || len(f.Path) == 0:
+		return []string{"object", f.path(), start, f.Field}
 	}
-	f.Cause = digest(f.Rule.ID, path, fmt.Sprint(f.Location.Span.Start), f.Field, discriminator)
+	return append([]string{"exact", f.path(), start}, shape(f.Path)...)
+}
+
+// shape returns the keys of a path, with "" for each step into a list.
+func shape(path resource.Path) []string {
+	keys := make([]string, len(path))
+	for i, step := range path {
+		if !step.IsIndex() {
+			keys[i] = step.Name
+		}
+	}
+	return keys
+}
+
+// Hidden reports whether the source text around Location may hold a secret, so
+// that it must not be shown. What a Secret is made of may be in any line of it.
+func (f *Finding) Hidden() bool {
+	inSecret := f.Subject.Group == "" && f.Subject.Kind == "Secret"
+	return f.Sensitive || inSecret || resource.Sensitive(f.Subject, f.Path)
 }
 
 // ShortID returns the form of the fingerprint that text output shows.
@@ -109,7 +152,9 @@ func (f *Finding) ShortID() string {
 	return id[:4] + "-" + id[4:8]
 }
 
-// Sort orders findings as people read them: worst first, then by place.
+// Sort orders findings as people read them: worst first, then by place. The
+// order does not depend on the one before, unless findings are alike in all
+// that is shown.
 func Sort(all []*Finding) {
 	slices.SortStableFunc(all, func(a, b *Finding) int {
 		return cmp.Or(
@@ -118,6 +163,8 @@ func Sort(all []*Finding) {
 			cmp.Compare(a.Location.Span.Start, b.Location.Span.Start),
 			cmp.Compare(a.Rule.ID, b.Rule.ID),
 			cmp.Compare(a.Fingerprint, b.Fingerprint),
+			slices.Compare(a.Via, b.Via),
+			cmp.Compare(a.Message, b.Message),
 		)
 	})
 }
@@ -129,7 +176,12 @@ func (f *Finding) path() string {
 	return f.Location.File.Path
 }
 
+// digest hashes the parts with their lengths, so that no two lists of parts
+// are the same bytes, whatever is in them.
 func digest(parts ...string) string {
-	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return hex.EncodeToString(sum[:16])
+	hash := sha256.New()
+	for _, part := range parts {
+		fmt.Fprintf(hash, "%d:%s", len(part), part)
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:16])
 }

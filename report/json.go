@@ -1,10 +1,15 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/holdfast-dev/holdfast/finding"
+	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/resource"
 )
@@ -97,13 +102,12 @@ func JSON(w io.Writer, s *Scan) error {
 	doc := jsonScan{
 		Schema: SchemaID, Version: s.Version, Root: s.Root, Revision: s.Revision, Complete: !s.Partial(),
 		Policies: jsonPolicies{s.Policies, s.Digest},
-		Counts:   jsonCounts{s.Files, s.Objects, s.Renders, map[string]int{}, s.Blocking()},
+		Counts:   jsonCounts{s.Files, s.Objects, s.Renders, bySeverity(s.Findings), s.Blocking()},
 		Findings: []jsonFinding{}, Problems: []jsonProblem{}, Skipped: []jsonSkipped{},
 		Errors: append([]string{}, s.Errors...), Verdicts: map[string]int{},
 	}
 	for _, f := range s.Findings {
 		doc.Findings = append(doc.Findings, newJSONFinding(f))
-		doc.Counts.Findings[f.Severity.String()]++
 	}
 	for _, p := range s.Problems {
 		doc.Problems = append(doc.Problems, newJSONProblem(p))
@@ -111,10 +115,22 @@ func JSON(w io.Writer, s *Scan) error {
 	for _, skip := range s.Skipped {
 		doc.Skipped = append(doc.Skipped, jsonSkipped(skip))
 	}
-	for v, n := range s.Verdicts {
-		doc.Verdicts[v.String()] = n
+	for v := policy.Pass; v <= policy.Error; v++ {
+		doc.Verdicts[v.String()] = s.Verdicts[v]
 	}
 	return writeJSON(w, doc)
+}
+
+// bySeverity counts findings. Every severity is there, also with 0.
+func bySeverity(all []*finding.Finding) map[string]int {
+	n := map[string]int{}
+	for s := finding.Info; s <= finding.Critical; s++ {
+		n[s.String()] = 0
+	}
+	for _, f := range all {
+		n[f.Severity.String()]++
+	}
+	return n
 }
 
 func newJSONFinding(f *finding.Finding) jsonFinding {
@@ -142,9 +158,33 @@ func newJSONProblem(p render.Problem) jsonProblem {
 	return jsonProblem{p.Path, p.Position.Line, p.Position.Column, p.Message, p.Hint}
 }
 
+// writeJSON writes a document so that also a terminal can be shown it: the
+// characters that Plain drops stand only in strings, where they are escaped.
 func writeJSON(w io.Writer, doc any) error {
-	enc := json.NewEncoder(w)
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(doc)
+	if err := enc.Encode(doc); err != nil {
+		return err
+	}
+	_, err := w.Write(escapeHazards(buf.Bytes()))
+	return err
+}
+
+func escapeHazards(text []byte) []byte {
+	isHazard := func(r rune) bool { return r != '\n' && hazard(r) }
+	out := make([]byte, 0, len(text))
+	for {
+		i := bytes.IndexFunc(text, isHazard)
+		if i < 0 {
+			return append(out, text...)
+		}
+		out = append(out, text[:i]...)
+		r, size := utf8.DecodeRune(text[i:])
+		for _, unit := range utf16.Encode([]rune{r}) {
+			out = fmt.Appendf(out, `\u%04x`, unit)
+		}
+		text = text[i+size:]
+	}
 }

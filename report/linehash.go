@@ -9,18 +9,22 @@ import (
 // hashWindow is how many characters a line's hash covers, from its first one.
 const hashWindow = 100
 
-// lineHashes returns the hash of each line by the algorithm that CodeQL's
-// uploader publishes, so that GitHub recognises our findings as it does its
-// own: a rolling hash modulo 2⁶⁴ with base 37 over the next 100 UTF-16 units
-// without white space, and a counter that tells equal ones apart.
-func lineHashes(content []byte) map[int]string {
-	h := lineHasher{base: 1, hashes: map[int]string{}, seen: map[uint64]int{}}
+// lineHashes returns the hash of each line, the first one at index 1, by the
+// algorithm that CodeQL's uploader publishes, so that GitHub recognises our
+// findings as it does its own: a rolling hash modulo 2⁶⁴ with base 37 over the
+// next 100 UTF-16 units without white space, and a counter that tells equal
+// ones apart. Lines end at a line feed, a carriage return, or both.
+func lineHashes(content []byte) []string {
+	h := lineHasher{base: 1, hashes: []string{""}, seen: map[uint64]int{}, startOfLine: true}
 	for range hashWindow {
 		h.base *= 37
 	}
-	h.startOfLine = true
-	for _, unit := range utf16.Encode([]rune(string(content))) {
-		h.unit(unit)
+	var units []uint16
+	for _, r := range string(content) {
+		units = utf16.AppendRune(units[:0], r)
+		for _, u := range units {
+			h.unit(u)
+		}
 	}
 	h.unit(0xFFFF) // the end of the file counts as a character
 	for range hashWindow {
@@ -38,7 +42,7 @@ type lineHasher struct {
 	line        int
 	startOfLine bool
 	afterCR     bool
-	hashes      map[int]string
+	hashes      []string // by line; lines are emitted in their order
 	seen        map[uint64]int
 }
 
@@ -66,7 +70,7 @@ func (h *lineHasher) emit() {
 		return
 	}
 	h.seen[h.hash]++
-	h.hashes[h.lines[h.at]] = fmt.Sprintf("%s:%d", strconv.FormatUint(h.hash, 16), h.seen[h.hash])
+	h.hashes = append(h.hashes, fmt.Sprintf("%s:%d", strconv.FormatUint(h.hash, 16), h.seen[h.hash]))
 	h.lines[h.at] = 0
 }
 

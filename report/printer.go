@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/holdfast-dev/holdfast/resource"
 )
 
 // DefaultWidth is the width of output that is not a terminal, and the most
@@ -16,7 +13,7 @@ const DefaultWidth = 100
 // Printer writes text for people.
 type Printer struct {
 	W     io.Writer
-	Width int
+	Width int // in columns
 	Color bool
 	err   error
 }
@@ -45,7 +42,7 @@ const (
 
 // Paint returns the text in styles, if the printer colours.
 func (p *Printer) Paint(text string, styles ...Style) string {
-	if !p.Color || text == "" {
+	if !p.Color || text == "" || len(styles) == 0 {
 		return text
 	}
 	codes := make([]string, len(styles))
@@ -66,104 +63,35 @@ func (p *Printer) Printf(format string, args ...any) {
 // Err returns the first error of writing.
 func (p *Printer) Err() error { return p.err }
 
-// Note writes "= label: text" below a frame, wrapped and aligned.
+// Note writes "= label: text" below a frame, wrapped and aligned. A note
+// without text is left out.
 func (p *Printer) Note(gutter int, label, text string) {
-	head := strings.Repeat(" ", gutter+1) + p.Paint("=", Blue) + " "
-	first := label
+	if strings.TrimSpace(Plain(text)) == "" {
+		return
+	}
+	head, used := strings.Repeat(" ", gutter+1)+p.Paint("=", Blue)+" ", gutter+3
 	if label != "" {
-		first = fmt.Sprintf("%-6s", label+":")
+		label = fmt.Sprintf("%-5s", label+":")
+		head, used = head+p.Paint(label, Bold)+" ", used+len(label)+1
 	}
-	indent := strings.Repeat(" ", gutter+3+len(first))
-	if label != "" {
-		indent += " "
-		first = p.Paint(first, Bold) + " "
-	}
-	for i, line := range wrap(Plain(text), p.Width-len(indent)) {
-		if i == 0 {
-			p.Printf("%s%s%s", head, first, line)
-		} else {
-			p.Printf("%s%s", indent, line)
-		}
-	}
+	p.hang(head, used, text)
 }
 
-// Frame writes the place and the marked line of a location, and returns the
-// width of its gutter for the notes below.
-func (p *Printer) Frame(loc resource.Location, label string, style Style) (gutter int) {
-	if loc.File == nil {
-		return 2
+// hang writes text after a head that takes so many columns, wrapped and
+// aligned with its own first line.
+func (p *Printer) hang(head string, used int, text string, styles ...Style) {
+	for _, line := range wrap(Plain(text), p.Width-used) {
+		p.Printf("%s%s", head, p.Paint(line, styles...))
+		head = strings.Repeat(" ", used)
 	}
-	pos := loc.Position()
-	number := fmt.Sprint(pos.Line)
-	gutter = max(len(number), 2)
-	pad := strings.Repeat(" ", gutter)
-	bar := p.Paint("|", Blue)
-	if loc.Span.IsZero() && !loc.Exact {
-		p.Printf("%s%s %s", pad, p.Paint("-->", Blue), Plain(loc.File.Path))
-		return gutter
-	}
-	p.Printf("%s%s %s:%d:%d", pad, p.Paint("-->", Blue), Plain(loc.File.Path), pos.Line, pos.Column)
-	line, mark, width := excerpt(loc, p.Width-gutter-3)
-	if !loc.Exact {
-		p.Printf("%s %s somewhere in the object that begins here", pad, bar)
-	}
-	p.Printf("%s %s", pad, bar)
-	p.Printf("%s %s %s", p.Paint(fmt.Sprintf("%*s", gutter, number), Blue), bar, line)
-	marks := strings.Repeat(" ", mark) + p.Paint(strings.TrimRight(strings.Repeat("^", width)+" "+Plain(label), " "), style)
-	p.Printf("%s %s %s", pad, bar, marks)
-	p.Printf("%s %s", pad, bar)
-	return gutter
-}
-
-// excerpt returns the line where a location starts, cut to a width, and the
-// columns to mark in it.
-func excerpt(loc resource.Location, width int) (line string, mark, length int) {
-	f := loc.File
-	span := f.Line(f.Position(loc.Span.Start).Line)
-	start := min(max(loc.Span.Start, span.Start), span.End)
-	end := min(max(loc.Span.End, start), span.End)
-	before := expand(string(f.Content[span.Start:start]))
-	marked := expand(string(f.Content[start:end]))
-	after := expand(string(f.Content[end:span.End]))
-	mark, length = utf8.RuneCountInString(before), max(utf8.RuneCountInString(marked), 1)
-	return cut(before+marked+after, width), min(mark, width), max(min(length, width-mark), 1)
-}
-
-// expand makes source text printable: tabs become four spaces.
-func expand(text string) string {
-	return Plain(strings.ReplaceAll(text, "\t", "    "))
-}
-
-func cut(text string, width int) string {
-	if utf8.RuneCountInString(text) <= width || width < 2 {
-		return text
-	}
-	return string([]rune(text)[:width-1]) + "…"
-}
-
-// wrap breaks text at spaces; a longer word gets a line of its own.
-func wrap(text string, width int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		switch {
-		case line == "":
-			line = word
-		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
-			line += " " + word
-		default:
-			lines = append(lines, line)
-			line = word
-		}
-	}
-	return append(lines, line)
 }
 
 // Paragraph writes prose that begins with a label, wrapped.
 func (p *Printer) Paragraph(label, text string) {
-	for i, line := range wrap(Plain(label+text), p.Width) {
-		if i == 0 && label != "" {
-			line = p.Paint(label, Bold) + strings.TrimPrefix(line, label)
+	label = strings.TrimSpace(Plain(label))
+	for i, line := range wrap(label+" "+Plain(text), p.Width) {
+		if rest, ok := strings.CutPrefix(line, label); ok && i == 0 {
+			line = p.Paint(label, Bold) + rest
 		}
 		p.Printf("%s", line)
 	}

@@ -1,18 +1,20 @@
 // Package report writes what was found, for people and for machines.
 //
 //	Printer  text on a terminal or in a log: width, colour, frames around code
-//	Text     findings with the marked lines, then a summary
-//	JSON     the same as a document of the json-v1 schema
-//	SARIF    the same for code scanning services and editors
+//	Frame    a place, its line of code, and marks below what is meant
+//	Text     findings in their frames, then a summary
+//	Concise  one line for each finding, as compilers write them
+//	JSON     a document of the json-v1 schema
+//	SARIF    a log for code scanning services and editors
+//	Plain    untrusted text without what acts on a terminal
 //
-// Whatever comes from files or from Git is untrusted text: control and
-// bidirectional characters are stripped before it reaches a terminal.
+// Whatever comes from files or from Git is untrusted. For people it passes
+// through Plain; for machines it is kept, and what would act on a terminal is
+// escaped. Lines that may hold a secret are shown without their values.
 package report
 
 import (
 	"fmt"
-	"strings"
-	"unicode"
 
 	"github.com/holdfast-dev/holdfast/finding"
 	"github.com/holdfast-dev/holdfast/scan"
@@ -48,21 +50,6 @@ func Level(s finding.Severity) string {
 		return "warning"
 	}
 	return "note"
-}
-
-// Plain strips what could do harm on a terminal from untrusted text: control
-// characters, bidirectional overrides and invalid UTF-8. Tabs become spaces.
-func Plain(text string) string {
-	clean := func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), unicode.Is(unicode.Cf, r):
-			return -1
-		}
-		return r
-	}
-	return strings.Map(clean, strings.ToValidUTF8(text, "\uFFFD"))
 }
 
 // Plural returns "1 thing" or "n things".

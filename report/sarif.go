@@ -1,9 +1,12 @@
 package report
 
 import (
-	"fmt"
+	"cmp"
 	"io"
 	"net/url"
+	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/holdfast-dev/holdfast/finding"
@@ -11,19 +14,25 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
+// sarifSchema is where OASIS publishes the schema of what SARIF writes.
+const sarifSchema = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+// maxTags is how many tags of a rule GitHub accepts.
+const maxTags = 20
+
 // SARIF writes a scan as a SARIF 2.1.0 log with one run.
 func SARIF(w io.Writer, s *Scan) error {
 	run := sarifRun{
 		Tool: sarifTool{sarifDriver{
 			Name: "Holdfast", Version: s.Version, InformationURI: "https://holdfast.dev", Rules: []sarifRule{},
 		}},
-		AutomationDetails: sarifAutomation{ID: "holdfast/scan/"},
-		Invocations:       []sarifInvocation{{ExecutionSuccessful: !s.Partial(), Notifications: notifications(s)}},
+		AutomationDetails: sarifAutomation{ID: category(s.Root)},
+		Invocations:       []sarifInvocation{newSARIFInvocation(s)},
 		ColumnKind:        "unicodeCodePoints",
 		Results:           []sarifResult{},
 	}
 	rules := map[string]int{}
-	hashes := map[*source.File]map[int]string{}
+	hashes := map[*source.File][]string{}
 	for _, f := range s.Findings {
 		index, ok := rules[f.Rule.ID]
 		if !ok {
@@ -33,121 +42,30 @@ func SARIF(w io.Writer, s *Scan) error {
 		}
 		run.Results = append(run.Results, newSARIFResult(f, index, hashes))
 	}
-	return writeJSON(w, sarifLog{
-		Schema:  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
-		Version: "2.1.0", Runs: []sarifRun{run},
-	})
+	return writeJSON(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}})
 }
 
-type sarifLog struct {
-	Schema  string     `json:"$schema"`
-	Version string     `json:"version"`
-	Runs    []sarifRun `json:"runs"`
-}
-
-type sarifRun struct {
-	Tool              sarifTool         `json:"tool"`
-	AutomationDetails sarifAutomation   `json:"automationDetails"`
-	Invocations       []sarifInvocation `json:"invocations"`
-	ColumnKind        string            `json:"columnKind"`
-	Results           []sarifResult     `json:"results"`
-}
-
-type sarifTool struct {
-	Driver sarifDriver `json:"driver"`
-}
-
-type sarifDriver struct {
-	Name           string      `json:"name"`
-	Version        string      `json:"version,omitempty"`
-	InformationURI string      `json:"informationUri"`
-	Rules          []sarifRule `json:"rules"`
-}
-
-type sarifRule struct {
-	ID         string         `json:"id"`
-	Short      sarifText      `json:"shortDescription"`
-	Full       sarifText      `json:"fullDescription"`
-	Help       sarifText      `json:"help"`
-	HelpURI    string         `json:"helpUri,omitempty"`
-	Default    sarifConfig    `json:"defaultConfiguration"`
-	Properties map[string]any `json:"properties"`
-}
-
-type sarifConfig struct {
-	Level string `json:"level"`
-}
-
-type sarifText struct {
-	Text     string `json:"text"`
-	Markdown string `json:"markdown,omitempty"`
-}
-
-type sarifAutomation struct {
-	ID string `json:"id"`
-}
-
-type sarifInvocation struct {
-	ExecutionSuccessful bool                `json:"executionSuccessful"`
-	Notifications       []sarifNotification `json:"toolExecutionNotifications,omitempty"`
-}
-
-type sarifNotification struct {
-	Level     string          `json:"level"`
-	Message   sarifText       `json:"message"`
-	Locations []sarifLocation `json:"locations,omitempty"`
-}
-
-type sarifResult struct {
-	RuleID       string            `json:"ruleId"`
-	RuleIndex    int               `json:"ruleIndex"`
-	Level        string            `json:"level"`
-	Message      sarifText         `json:"message"`
-	Locations    []sarifLocation   `json:"locations"`
-	Fingerprints map[string]string `json:"partialFingerprints"`
-	Properties   map[string]any    `json:"properties"`
-	Occurrences  int               `json:"occurrenceCount,omitempty"`
-}
-
-type sarifLocation struct {
-	Physical *sarifPhysical `json:"physicalLocation,omitempty"`
-	Logical  []sarifLogical `json:"logicalLocations,omitempty"`
-}
-
-type sarifPhysical struct {
-	Artifact sarifArtifact `json:"artifactLocation"`
-	Region   *sarifRegion  `json:"region,omitempty"`
-}
-
-type sarifArtifact struct {
-	URI string `json:"uri"`
-}
-
-type sarifRegion struct {
-	StartLine   int `json:"startLine"`
-	StartColumn int `json:"startColumn,omitempty"`
-	EndLine     int `json:"endLine,omitempty"`
-	EndColumn   int `json:"endColumn,omitempty"`
-}
-
-type sarifLogical struct {
-	Name               string `json:"name"`
-	FullyQualifiedName string `json:"fullyQualifiedName"`
-	Kind               string `json:"kind"`
+// category tells the scans of one commit apart, so that the upload of one does
+// not close the alerts of another. Paths of the machine do not belong in it.
+func category(root string) string {
+	root = path.Clean(filepath.ToSlash(root))
+	if root == "." || path.IsAbs(root) || filepath.IsAbs(root) || strings.HasPrefix(root, "..") {
+		return "holdfast/scan/"
+	}
+	return "holdfast/scan/" + Plain(root) + "/"
 }
 
 func newSARIFRule(r *finding.Rule) sarifRule {
-	var help strings.Builder
-	fmt.Fprintf(&help, "%s\n\n**Fix:** %s\n", r.Why, r.Remediation)
-	for _, ref := range r.References {
-		fmt.Fprintf(&help, "\n* <%s>", ref)
+	why, help := cmp.Or(r.Why, r.Title), r.Why
+	if r.Remediation != "" {
+		help = strings.TrimSpace(help + " Fix: " + r.Remediation)
 	}
 	rule := sarifRule{
-		ID: r.ID, Short: sarifText{Text: r.Title}, Full: sarifText{Text: r.Why},
-		Help:    sarifText{Text: r.Why + " Fix: " + r.Remediation, Markdown: help.String()},
+		ID: r.ID, Short: sarifText{Text: r.Title}, Full: sarifText{Text: why},
+		Help:    sarifText{Text: cmp.Or(help, r.Title), Markdown: markdownHelp(r, why)},
 		Default: sarifConfig{Level(r.Severity)},
 		Properties: map[string]any{
-			"tags":              append([]string{"security"}, r.Controls...),
+			"tags":              tags(r.Controls),
 			"precision":         "high",
 			"security-severity": securitySeverity(r.Severity),
 		},
@@ -158,10 +76,36 @@ func newSARIFRule(r *finding.Rule) sarifRule {
 	return rule
 }
 
-func newSARIFResult(f *finding.Finding, rule int, hashes map[*source.File]map[int]string) sarifResult {
+func markdownHelp(r *finding.Rule, why string) string {
+	parts := []string{why}
+	if r.Remediation != "" {
+		parts = append(parts, "**Fix:** "+r.Remediation)
+	}
+	links := make([]string, len(r.References))
+	for i, ref := range r.References {
+		links[i] = "* <" + ref + ">"
+	}
+	if len(links) > 0 {
+		parts = append(parts, strings.Join(links, "\n"))
+	}
+	return strings.Join(parts, "\n\n") + "\n"
+}
+
+// tags returns what GitHub filters by. The schema wants every tag once.
+func tags(controls []string) []string {
+	all := []string{"security"}
+	for _, c := range controls {
+		if !slices.Contains(all, c) && len(all) < maxTags {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+func newSARIFResult(f *finding.Finding, rule int, hashes map[*source.File][]string) sarifResult {
 	r := sarifResult{
 		RuleID: f.Rule.ID, RuleIndex: rule, Level: Level(f.Severity),
-		Message:      sarifText{Text: f.Message + "."},
+		Message:      sarifText{Text: sentence(f.Message)},
 		Locations:    []sarifLocation{newSARIFLocation(f)},
 		Fingerprints: map[string]string{"holdfast/v1": f.Fingerprint},
 		Properties:   map[string]any{"cause": f.Cause, "field": f.Field},
@@ -171,9 +115,18 @@ func newSARIFResult(f *finding.Finding, rule int, hashes map[*source.File]map[in
 		if hashes[file] == nil {
 			hashes[file] = lineHashes(file.Content)
 		}
-		r.Fingerprints["primaryLocationLineHash"] = hashes[file][f.Location.Position().Line]
+		if line := f.Location.Position().Line; line < len(hashes[file]) {
+			r.Fingerprints["primaryLocationLineHash"] = hashes[file][line]
+		}
 	}
 	return r
+}
+
+// sentence returns a message as SARIF's plain text: no character that acts,
+// no link that a name in a file could make.
+func sentence(message string) string {
+	text := strings.ReplaceAll(Plain(message), "](", "] (")
+	return strings.TrimRight(text, ". ") + "."
 }
 
 func newSARIFLocation(f *finding.Finding) sarifLocation {
@@ -186,34 +139,63 @@ func newSARIFLocation(f *finding.Finding) sarifLocation {
 	return loc
 }
 
+// region returns the lines and columns of a location. Of one that is not exact
+// it is the line alone, since columns would claim more than is known.
 func region(loc resource.Location) *sarifRegion {
-	start, end := loc.File.Position(loc.Span.Start), loc.File.Position(loc.Span.End)
+	start, end := loc.File.Position(loc.Span.Start), loc.File.Position(max(loc.Span.Start, loc.Span.End))
+	if !loc.Exact {
+		return &sarifRegion{StartLine: start.Line}
+	}
 	return &sarifRegion{start.Line, start.Column, end.Line, end.Column}
 }
 
-func artifact(path string) sarifArtifact {
-	return sarifArtifact{URI: (&url.URL{Path: path}).EscapedPath()}
+// artifact returns a relative URI. A colon is escaped as well, so that what is
+// before it is not read as a scheme.
+func artifact(name string) sarifArtifact {
+	escaped := (&url.URL{Path: name}).EscapedPath()
+	return sarifArtifact{URI: strings.ReplaceAll(escaped, ":", "%3A")}
+}
+
+// newSARIFInvocation says whether everything could be judged; if not, with the
+// exit code that the scan then has.
+func newSARIFInvocation(s *Scan) sarifInvocation {
+	inv := sarifInvocation{ExecutionSuccessful: !s.Partial(), Notifications: notifications(s)}
+	if s.Partial() {
+		inv.ExitCode, inv.ExitDescription = 2, "something could not be judged"
+	}
+	return inv
 }
 
 func notifications(s *Scan) (out []sarifNotification) {
 	for _, p := range s.Problems {
-		n := sarifNotification{Level: "error", Message: sarifText{Text: p.Message},
-			Locations: []sarifLocation{{Physical: &sarifPhysical{Artifact: artifact(p.Path)}}}}
-		if p.Position.Line > 0 {
-			n.Locations[0].Physical.Region = &sarifRegion{StartLine: p.Position.Line, StartColumn: p.Position.Column}
+		text := sentence(p.Message)
+		if p.Hint != "" {
+			text += " " + sentence(p.Hint)
 		}
-		out = append(out, n)
+		at := &sarifPhysical{Artifact: artifact(p.Path)}
+		if p.Position.Line > 0 {
+			at.Region = &sarifRegion{StartLine: p.Position.Line, StartColumn: p.Position.Column}
+		}
+		out = append(out, sarifNotification{Level: "error", Message: sarifText{Text: text}, Locations: []sarifLocation{{Physical: at}}})
 	}
 	for _, e := range s.Errors {
-		out = append(out, sarifNotification{Level: "error", Message: sarifText{Text: e}})
+		out = append(out, sarifNotification{Level: "error", Message: sarifText{Text: sentence("A policy could not be evaluated: " + e)}})
 	}
 	return out
 }
 
-// securitySeverity gives the middle of the range that GitHub reads for each
-// severity.
+// securitySeverity gives a number in the range that GitHub reads for each
+// severity: above 9.0 critical, from 7.0 high, from 4.0 medium, below low.
 func securitySeverity(s finding.Severity) string {
-	return map[finding.Severity]string{
-		finding.Critical: "9.5", finding.High: "8.0", finding.Medium: "5.5", finding.Low: "2.0", finding.Info: "0.1",
-	}[s]
+	switch {
+	case s >= finding.Critical:
+		return "9.5"
+	case s == finding.High:
+		return "8.0"
+	case s == finding.Medium:
+		return "5.5"
+	case s == finding.Low:
+		return "2.0"
+	}
+	return "0.1"
 }

@@ -24,40 +24,64 @@ type TextOptions struct {
 func Text(w io.Writer, s *Scan, opts TextOptions) error {
 	p := NewPrinter(w, opts.Width, opts.Color)
 	if !opts.Quiet {
-		for i, f := range s.Findings {
-			if opts.Limit > 0 && i == opts.Limit {
-				p.Printf("… and %d more: `holdfast scan --limit 0`\n", len(s.Findings)-i)
-				break
-			}
-			p.Finding(f, f.Severity >= s.FailOn)
-		}
+		p.findings(s, opts.Limit)
 		for _, problem := range s.Problems {
 			p.Problem(problem)
 		}
 		for _, e := range s.Errors {
-			p.Printf("%s: a policy could not be evaluated: %s\n", p.Paint("error", Bold, Red), Plain(e))
+			p.announce("error", "a policy could not be evaluated: "+e, Red)
+			p.Printf("")
 		}
 	}
 	if opts.Verbose {
-		for _, skip := range s.Skipped {
-			p.Printf("skipped %s: %s", Plain(skip.Path), Plain(skip.Reason))
-		}
+		p.skipped(s.Skipped)
 	}
-	p.summary(s)
+	p.summary(s, opts)
 	return p.Err()
+}
+
+func (p *Printer) findings(s *Scan, limit int) {
+	for i, f := range s.Findings {
+		if limit > 0 && i == limit {
+			p.Printf("… and %d more: `holdfast scan --limit 0`\n", len(s.Findings)-i)
+			return
+		}
+		p.Finding(f, f.Severity >= s.FailOn)
+	}
+}
+
+func (p *Printer) skipped(all []render.Skipped) {
+	for _, skip := range all {
+		p.Printf("skipped %s: %s", Plain(skip.Path), Plain(skip.Reason))
+	}
+	if len(all) > 0 {
+		p.Printf("")
+	}
 }
 
 // Finding writes one finding with its frame and notes.
 func (p *Printer) Finding(f *finding.Finding, blocks bool) {
 	style := levelStyle(f.Severity)
-	p.Printf("%s: %s", p.Paint(fmt.Sprintf("%s[%s]", Level(f.Severity), f.Rule.ID), Bold, style), p.Paint(Plain(f.Message), Bold))
-	gutter := p.Frame(f.Location, f.Label, style)
+	p.announce(fmt.Sprintf("%s[%s]", Level(f.Severity), Plain(f.Rule.ID)), f.Message, style)
+	show := newExcerpt
+	if f.Hidden() {
+		show = hiddenExcerpt
+	}
+	gutter := p.frame(f.Location, f.Label, style, show)
+	if !f.Location.Exact {
+		p.Note(gutter, "at", f.Field)
+	}
 	p.Note(gutter, "in", subject(f))
 	p.Note(gutter, "why", f.Rule.Why)
 	p.Note(gutter, "fix", f.Rule.Remediation)
 	p.Note(gutter, "", strings.Join(facts(f, blocks), " · "))
 	p.Note(gutter, "more", "holdfast explain "+f.Rule.ID)
 	p.Printf("")
+}
+
+// announce writes the first line of a message: a word, and what is wrong.
+func (p *Printer) announce(word, message string, style Style) {
+	p.hang(p.Paint(word, Bold, style)+": ", columns(word)+2, message, Bold)
 }
 
 func subject(f *finding.Finding) string {
@@ -92,37 +116,50 @@ func levelStyle(s finding.Severity) Style {
 
 // Problem writes a file that could not be judged.
 func (p *Printer) Problem(problem render.Problem) {
-	p.Printf("%s: %s", p.Paint("error", Bold, Red), p.Paint(Plain(problem.Message), Bold))
-	at := Plain(problem.Path)
-	if problem.Position.Line > 0 {
-		at = fmt.Sprintf("%s:%d:%d", at, problem.Position.Line, problem.Position.Column)
-	}
-	p.Printf("  %s %s", p.Paint("-->", Blue), at)
-	if problem.Hint != "" {
-		p.Note(2, "help", problem.Hint)
-	}
+	p.announce("error", problem.Message, Red)
+	p.Printf("  %s %s", p.Paint("-->", Blue), place(problem))
+	p.Note(2, "help", problem.Hint)
 	p.Printf("")
 }
 
-func (p *Printer) summary(s *Scan) {
-	if len(s.Findings) == 0 {
-		p.Printf("%s", p.Paint("No problems found.", Bold))
-	} else {
-		p.Printf("%s", p.Paint(counts(s), Bold))
+func place(p render.Problem) string {
+	if p.Position.Line > 0 {
+		return fmt.Sprintf("%s:%d:%d", Plain(p.Path), p.Position.Line, p.Position.Column)
 	}
+	return Plain(p.Path)
+}
+
+func (p *Printer) summary(s *Scan, opts TextOptions) {
+	p.hang("", 0, conclusion(s), Bold)
 	if s.Partial() {
-		p.Printf("%s: %s", p.Paint("Incomplete", Bold, Red), incomplete(s))
+		p.hang(p.Paint("Incomplete", Bold, Red)+": ", len("Incomplete: "), incomplete(s))
 	}
 	objects := Plural(s.Objects, "object", "objects")
 	if s.Renders > 0 {
 		objects += fmt.Sprintf(" (%s)", Plural(s.Renders, "render", "renders"))
 	}
-	p.Printf("Checked %s as %s against %s in %s; passed over %s.",
-		Plural(s.Files, "file", "files"), objects, Plural(s.Policies, "policy", "policies"),
-		seconds(s.Elapsed), Plural(len(s.Skipped), "file", "files"))
-	if n := s.Verdicts[policy.Unknown]; n > 0 {
-		p.Printf("%s could not be decided, because a value is not known.", Plural(n, "verdict", "verdicts"))
+	skipped := Plural(len(s.Skipped), "file", "files")
+	if len(s.Skipped) > 0 && !opts.Verbose {
+		skipped += " (`-v` lists them)"
 	}
+	p.hang("", 0, fmt.Sprintf("Checked %s as %s against %s in %s; passed over %s.",
+		Plural(s.Files, "file", "files"), objects, Plural(s.Policies, "policy", "policies"), seconds(s.Elapsed), skipped))
+	if n := s.Verdicts[policy.Unknown]; n > 0 {
+		p.hang("", 0, Plural(n, "verdict", "verdicts")+" could not be decided, because a value is not known.")
+	}
+}
+
+// conclusion says what came out, and never more than what was judged.
+func conclusion(s *Scan) string {
+	switch {
+	case len(s.Findings) > 0:
+		return counts(s)
+	case s.Partial():
+		return "No problems found in what could be judged."
+	case s.Objects == 0:
+		return "There was nothing to judge."
+	}
+	return "No problems found."
 }
 
 func counts(s *Scan) string {

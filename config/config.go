@@ -84,7 +84,8 @@ type Application struct {
 	Source    string   `yaml:"source,required"`
 	Path      string   `yaml:"path,required"`
 	Cluster   string   `yaml:"cluster,required"`
-	Namespace string   `yaml:"namespace"` // for objects that name none
+	Namespace string   `yaml:"namespace"`       // for objects that name none
+	CreateNS  bool     `yaml:"createNamespace"` // make Namespace if it does not exist; it is never deleted
 	DependsOn []string `yaml:"dependsOn"`
 	Gate      Gate     `yaml:"gate"`
 	Heal      Switch   `yaml:"heal"`

@@ -165,7 +165,7 @@ func (r *run) await(ctx context.Context) error {
 		return err
 	case errors.Is(err, target.Retryable):
 		return err
-	case err == nil && target.Worst(all) == target.Healthy:
+	case err == nil && target.Worst(all).Well():
 		return r.healthy()
 	}
 	return r.unhealthy(all, err)
@@ -218,7 +218,7 @@ func (r *run) healthy() error {
 func (r *run) unhealthy(all []target.Health, err error) error {
 	var details []string
 	for _, h := range all {
-		if h.State != target.Healthy && h.State != target.Suspended {
+		if !h.State.Well() {
 			details = append(details, fmt.Sprintf("%s is %s: %s", h.ID, h.State, h.Message))
 		}
 	}

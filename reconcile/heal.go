@@ -138,6 +138,9 @@ func (r *Reconciler) heal(ctx context.Context, st state.Application, d drift.Dri
 	if declared == nil {
 		return nil // a newer revision, which no longer has it, is on its way
 	}
+	if d.Object.Group == "" && d.Object.Kind == "Secret" {
+		live = nil // a watch sees its metadata alone; what was added has to be read
+	}
 	defer r.Watches.Hold(r.App.Name)()
 	var baseline *drift.Baseline
 	err = r.Cluster.Heal(ctx, r.kubeApp(st.Revision), d, declared, kube.HealOptions{

@@ -13,7 +13,7 @@ import (
 )
 
 func (r *Reconciler) kubeApp(commit string) kube.App {
-	return kube.App{Name: r.App.Name, Namespace: r.App.Namespace, Revision: commit}
+	return kube.App{Name: r.App.Name, Namespace: r.App.Namespace, CreateNamespace: r.App.CreateNS, Revision: commit}
 }
 
 func (r *run) decisionRecord() ledger.Record {

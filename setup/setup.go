@@ -13,18 +13,8 @@ import (
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/policy/cel"
 	"github.com/holdfast-dev/holdfast/policy/packs"
-	"github.com/holdfast-dev/holdfast/render"
-	"github.com/holdfast-dev/holdfast/render/helm"
-	"github.com/holdfast-dev/holdfast/render/kustomize"
-	"github.com/holdfast-dev/holdfast/render/manifest"
 	"github.com/holdfast-dev/holdfast/source"
 )
-
-// Renderers returns all renderers, in the order in which a directory is
-// offered to them.
-func Renderers() []render.Renderer {
-	return []render.Renderer{kustomize.New(), helm.New(), manifest.New()}
-}
 
 // PolicyOptions say which policies judge.
 type PolicyOptions struct {

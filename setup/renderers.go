@@ -1,0 +1,38 @@
+package setup
+
+import (
+	"os"
+	"os/exec"
+
+	"github.com/holdfast-dev/holdfast/render"
+	"github.com/holdfast-dev/holdfast/render/helm"
+	"github.com/holdfast-dev/holdfast/render/kustomize"
+	"github.com/holdfast-dev/holdfast/render/manifest"
+	"github.com/holdfast-dev/holdfast/render/worker"
+)
+
+// workerArgument is the first argument of a process that renders for another.
+const workerArgument = "render-worker"
+
+var jobs = worker.Jobs{kustomize.JobName: kustomize.Build, helm.JobName: helm.Template}
+
+// ServeWorker makes this process a worker if its arguments say so, and returns
+// whether they do. Every program that uses Renderers calls it first.
+func ServeWorker(args []string) (served bool, err error) {
+	if len(args) != 2 || args[1] != workerArgument {
+		return false, nil
+	}
+	return true, worker.Serve(jobs, os.Stdin, os.Stdout)
+}
+
+// Renderers returns all renderers, in the order in which a directory is
+// offered to them. The engines of Kustomize and Helm run in processes of this
+// same program; none is started before the first overlay or chart.
+func Renderers() []render.Renderer {
+	program, err := os.Executable()
+	if err != nil {
+		program = os.Args[0]
+	}
+	pool := worker.NewPool(func() *exec.Cmd { return exec.Command(program, workerArgument) }, worker.DefaultLimits)
+	return []render.Renderer{kustomize.New(pool), helm.New(pool), manifest.New()}
+}

@@ -20,8 +20,12 @@ func Findings(r *resource.Resource, results []Result, _ Stage) []*finding.Findin
 		if results[i].Verdict != Fail {
 			continue
 		}
+		same := map[string]int{} // findings of this policy by field
 		for _, failure := range results[i].Failures {
-			out = append(out, newFinding(r, results[i].Policy, failure))
+			f := newFinding(r, results[i].Policy, failure)
+			f.Identify(discriminator(same[f.Field]))
+			same[f.Field]++
+			out = append(out, f)
 		}
 	}
 	return out
@@ -38,9 +42,19 @@ func newFinding(r *resource.Resource, p *Policy, failure Failure) *finding.Findi
 		Label:    label(r, p, failure.Path),
 		Location: r.Locate(failure.Path),
 		Via:      r.Origin.Via,
+
+		Sensitive: p.Sensitive,
 	}
-	f.Identify("")
 	return f
+}
+
+// discriminator tells apart list items of one identity, such as port 53 by TCP
+// and by UDP: by their order among themselves, since nothing else is left.
+func discriminator(earlier int) string {
+	if earlier == 0 {
+		return ""
+	}
+	return strconv.Itoa(earlier)
 }
 
 func message(r *resource.Resource, p *Policy, failure Failure) string {

@@ -35,7 +35,7 @@ type Options struct {
 	Context            string        // empty for the current one
 	Impersonate        string        // user to act as, such as system:serviceaccount:web:deployer
 	UserAgent          string        // default "holdfast"
-	QPS                float32       // requests per second; default 100
+	QPS                float32       // requests per second; default 500
 	Burst              int           // default 2 * QPS
 	Concurrency        int           // requests at a time in one call; default 8
 	Timeout            time.Duration // of one request; default 30 s
@@ -103,7 +103,7 @@ func (o Options) withDefaults() Options {
 		o.UserAgent = "holdfast"
 	}
 	if o.QPS == 0 {
-		o.QPS = 100
+		o.QPS = 500
 	}
 	if o.Burst == 0 {
 		o.Burst = int(2 * o.QPS)

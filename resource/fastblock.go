@@ -94,7 +94,8 @@ func (p *fastParser) mapping(col, depth int, key Field) (*Value, bool) {
 	v.Span = source.Span{Start: start, End: key.Value.Span.End}
 	v.Fields = p.slab.keepFields(p.fields[base:])
 	p.fields = p.fields[:base]
-	return v, !hasDuplicates(v.Fields)
+	_, _, found := duplicate(v.Fields)
+	return v, !found
 }
 
 // mapValue reads what follows the colon of a key in column col.
@@ -200,19 +201,4 @@ func (p *fastParser) inline(parent, depth int) (v *Value, ok bool) {
 		return nil, false
 	}
 	return v, true
-}
-
-// hasDuplicates reports whether a key occurs twice.
-func hasDuplicates(fields []Field) bool {
-	if len(fields) > fewFields {
-		return checkDuplicates(nil, fields) != nil
-	}
-	for i := range fields {
-		for j := range i {
-			if fields[i].Key == fields[j].Key {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -54,7 +54,8 @@ func (p *fastParser) flow(depth int) (*Value, bool) {
 	v.Span.End = p.pos
 	v.Fields, v.Items = p.slab.keepFields(p.fields[fields:]), p.slab.keepItems(p.items[items:])
 	p.fields, p.items = p.fields[:fields], p.items[:items]
-	return v, !hasDuplicates(v.Fields)
+	_, _, found := duplicate(v.Fields)
+	return v, !found
 }
 
 // flowSpace passes over spaces and line breaks, and gives up at the end of the

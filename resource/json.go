@@ -325,22 +325,30 @@ func hex4(s string) (rune, bool) {
 
 // checkDuplicates returns an error for the first key that occurs twice.
 func checkDuplicates(file *source.File, fields []Field) error {
+	if first, second, found := duplicate(fields); found {
+		return duplicateKey(file, fields[second].Key, fields[first].KeySpan, fields[second].KeySpan)
+	}
+	return nil
+}
+
+// duplicate finds two fields with one key.
+func duplicate(fields []Field) (first, second int, found bool) {
 	if len(fields) <= fewFields {
 		for i := range fields {
 			for j := range i {
 				if fields[i].Key == fields[j].Key {
-					return duplicateKey(file, fields[i].Key, fields[j].KeySpan, fields[i].KeySpan)
+					return j, i, true
 				}
 			}
 		}
-		return nil
+		return 0, 0, false
 	}
 	seen := make(map[string]int, len(fields))
 	for i := range fields {
 		if j, ok := seen[fields[i].Key]; ok {
-			return duplicateKey(file, fields[i].Key, fields[j].KeySpan, fields[i].KeySpan)
+			return j, i, true
 		}
 		seen[fields[i].Key] = i
 	}
-	return nil
+	return 0, 0, false
 }

@@ -2,24 +2,26 @@ package resource
 
 // slab hands out Values, and the slices that they hold, from few allocations.
 type slab struct {
+	chunk  int // how many to allocate next
 	values []Value
 	fields []Field
 	items  []*Value
 }
 
-// slabSize is how many of something to allocate at once: enough for a small
-// file, and little enough that one kept Value does not keep much.
-const slabSize = 128
+// maxSlab is how many of something to allocate at once: enough for a small file,
+// and little enough that one kept Value does not keep much.
+const maxSlab = 128
 
-// newSlab returns a slab for a text of some length.
+// newSlab returns a slab for a text of some length in bytes. Manifests have a
+// value in about 20 bytes.
 func newSlab(length int) slab {
-	n := min(length/32+4, slabSize)
-	return slab{values: make([]Value, 0, n), fields: make([]Field, 0, n)}
+	n := min(length/20+4, maxSlab)
+	return slab{chunk: n/2 + 1, values: make([]Value, 0, n), fields: make([]Field, 0, n)}
 }
 
 func (s *slab) value() *Value {
 	if len(s.values) == cap(s.values) {
-		s.values = make([]Value, 0, slabSize)
+		s.values = make([]Value, 0, s.chunk)
 	}
 	s.values = s.values[:len(s.values)+1]
 	return &s.values[len(s.values)-1]
@@ -32,7 +34,7 @@ func (s *slab) keepFields(fields []Field) []Field {
 		return nil
 	}
 	if cap(s.fields)-len(s.fields) < n {
-		s.fields = make([]Field, 0, max(slabSize, n))
+		s.fields = make([]Field, 0, max(s.chunk, n))
 	}
 	at := len(s.fields)
 	s.fields = append(s.fields, fields...)
@@ -46,7 +48,7 @@ func (s *slab) keepItems(items []*Value) []*Value {
 		return nil
 	}
 	if cap(s.items)-len(s.items) < n {
-		s.items = make([]*Value, 0, max(slabSize/4, n))
+		s.items = make([]*Value, 0, max(s.chunk/4, n))
 	}
 	at := len(s.items)
 	s.items = append(s.items, items...)

@@ -20,9 +20,18 @@ import (
 // read. Keys that occur twice in a map are errors, and so are values that JSON
 // cannot carry. If a document is broken, the documents before it are returned
 // together with a SyntaxError.
+//
+// A value that is an alias has the span of the alias, and what is below it that
+// of the anchor. Values merged by the key << also have the spans of the anchor.
 func ParseYAML(file *source.File) ([]Document, error) {
 	if docs, ok := parseFast(file); ok {
 		return docs, nil
+	}
+	if text := bytes.TrimLeft(file.Content, "\uFEFF \t\r\n"); len(text) > 0 && text[0] == '{' {
+		// As kubectl does: not all of JSON is YAML.
+		if doc, err := ParseJSON(file); err == nil {
+			return []Document{doc}, nil
+		}
 	}
 	return parseFull(file)
 }
@@ -94,7 +103,10 @@ func decode(dec *yaml.Decoder, node *yaml.Node) (err error) {
 	return dec.Decode(node)
 }
 
-var lineInError = regexp.MustCompile(`^line (\d+): `)
+var (
+	lineInError   = regexp.MustCompile(`^line (\d+): `)
+	anchorInError = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+)
 
 // decodeError gives an error of the parser its place.
 func (p *fullParser) decodeError(dec *yaml.Decoder, err error) error {
@@ -111,7 +123,21 @@ func (p *fullParser) decodeError(dec *yaml.Decoder, err error) error {
 	if line, column, ok := problemMark(dec); ok {
 		offset = p.at.offset(line, column)
 	}
-	return syntaxError(p.file, offset, "%s", message)
+	if m := anchorInError.FindStringSubmatch(message); m != nil {
+		offset = max(0, bytes.Index(p.at.text, []byte("*"+m[1])))
+	}
+	if strings.HasPrefix(message, "exceeded max depth") {
+		return depthError(p.file, offset)
+	}
+	return syntaxError(p.file, offset, "%s%s", message, templateHint(p.file))
+}
+
+// templateHint tells those who meant to have a chart rendered what is wrong.
+func templateHint(file *source.File) string {
+	if bytes.Contains(file.Content, []byte("{{")) {
+		return "; the file looks like a template, which has to be rendered first"
+	}
+	return ""
 }
 
 // problemMark reads the place of a syntax error. The parser knows the column

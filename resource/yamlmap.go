@@ -84,7 +84,7 @@ func (m *mapBuilder) find(key string) *Field {
 func (m *mapBuilder) add(key, value *Value) error {
 	name, ok := keyString(key)
 	if !ok {
-		return syntaxError(m.file, key.Span.Start, "a key must be a string; put it in quotes")
+		return syntaxError(m.file, key.Span.Start, "a key must be a string; put it in quotes%s", templateHint(m.file))
 	}
 	if first := m.find(name); first != nil {
 		return duplicateKey(m.file, name, first.KeySpan, key.Span)

@@ -94,7 +94,7 @@ func explain(ctx, bounded context.Context, job string, limits Limits, w *process
 		return &LimitError{Job: job, Reason: "the time given to it is over", Err: ctx.Err()}
 	}
 	if bounded.Err() != nil {
-		return &LimitError{Job: job, Reason: fmt.Sprintf("it took longer than %s", limits.Time.Round(time.Millisecond)), Err: context.DeadlineExceeded}
+		return jobHeader{Job: job, Limits: limits}.late()
 	}
 	if errors.Is(err, errFrameTooLong) {
 		return &LimitError{Job: job, Reason: fmt.Sprintf("its result is larger than %d bytes", limits.Output)}
@@ -108,6 +108,11 @@ func explain(ctx, bounded context.Context, job string, limits Limits, w *process
 		return fmt.Errorf("rendering with %s: the worker process ended: %s", job, last)
 	}
 	return fmt.Errorf("rendering with %s: the worker process ended: %w", job, err)
+}
+
+func (h jobHeader) late() error {
+	reason := fmt.Sprintf("it took longer than %s", h.Limits.Time.Round(time.Millisecond))
+	return &LimitError{Job: h.Job, Reason: reason, Err: context.DeadlineExceeded}
 }
 
 func (p *Pool) take() (*process, error) {
@@ -209,6 +214,8 @@ func (w *process) do(h jobHeader, tree source.Tree, request []byte) (response []
 			return payload, nil, nil
 		case frameFailed:
 			return nil, errors.New(string(payload)), nil
+		case frameLate:
+			return nil, h.late(), nil
 		}
 		answer, err := answer(tree, kind, string(payload))
 		if err != nil {

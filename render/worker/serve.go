@@ -87,7 +87,10 @@ func serveJob(jobs Jobs, payload []byte, frames <-chan frame, w *bufio.Writer) e
 	tree := &parentTree{revision: h.Revision, frames: frames, w: w}
 	response, err := jobs.run(ctx, h.Job, tree, request)
 	kind := byte(frameDone)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		kind, response = frameLate, nil
+	case err != nil:
 		kind, response = frameFailed, []byte(err.Error())
 	}
 	if err := writeFrame(w, kind, response); err != nil {

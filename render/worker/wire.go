@@ -23,6 +23,7 @@ const (
 	frameLink    = 'k' // from the worker: the path of a symbolic link, answered with its target
 	frameDone    = 'd' // from the worker: the response
 	frameFailed  = 'f' // from the worker: the job's error
+	frameLate    = 't' // from the worker: the job noticed that its time is over
 )
 
 // maxFrame bounds what a worker accepts; a parent uses its limits.

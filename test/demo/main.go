@@ -15,13 +15,18 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"testing"
 	"time"
 )
 
 func main() {
-	keep := flag.Bool("keep", false, "leave everything running at the end, until Ctrl-C")
-	binary := flag.String("holdfast", "bin/holdfast", "the `program` to show")
-	flag.Parse()
+	flags := flag.NewFlagSet("demo", flag.ExitOnError)
+	keep := flags.Bool("keep", false, "leave everything running at the end, until Ctrl-C")
+	binary := flags.String("holdfast", "bin/holdfast", "the `program` to show")
+	_ = flags.Parse(os.Args[1:]) // exits by itself
+	// The helpers of tests ask for the flags of tests.
+	testing.Init()
+	_ = flag.CommandLine.Parse(nil)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *binary, *keep)
 	stop()

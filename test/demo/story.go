@@ -126,7 +126,7 @@ func addedSidecar(s *stage) {
 		s.Fatal(err)
 	}
 	cmd := s.cluster.KubectlCommand("edit", "-n", "guestbook", "deployment/guestbook")
-	cmd.Env = append(os.Environ(), "KUBE_EDITOR="+editor)
+	cmd.Env = append(cmd.Environ(), "KUBE_EDITOR="+editor)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		s.Fatalf("kubectl edit: %v\n%s", err, out)
 	}

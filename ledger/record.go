@@ -62,3 +62,11 @@ type Record struct {
 	Objects  []string       `json:"objects,omitempty"`  // "action group/kind/namespace/name"
 	Details  []string       `json:"details,omitempty"`
 }
+
+// subject names what the record is about.
+func (r Record) subject() string {
+	if r.Application != "" {
+		return "of application " + r.Application
+	}
+	return "of source " + r.Source
+}

@@ -160,7 +160,7 @@ func checkRecord(line []byte, index int64, stored *os.File) string {
 		return fmt.Sprintf("record %d stands in the place of record %d: records were removed or reordered", r.Index, index)
 	}
 	if leaf[0] != tlog.RecordHash(line) {
-		return fmt.Sprintf("record %d (%s %s, %s) was changed after it was written", index, r.Kind, r.Application+r.Source, r.Time.Format("2006-01-02 15:04:05Z"))
+		return fmt.Sprintf("record %d (%s %s, %s) was changed after it was written", index, r.Kind, r.subject(), r.Time.Format("2006-01-02 15:04:05Z"))
 	}
 	return ""
 }

@@ -63,7 +63,7 @@ func (c *checker) forward(ctx context.Context, accepted, tip string) (bool, erro
 	return false, nil
 }
 
-const hintRewrite = "Put the branch back and add what is new on top; if the rewrite is wanted, have it acknowledged."
+const hintRewrite = "Put the branch back and add what is new on top; if the rewrite is wanted, pin a commit of the new history as verify.root."
 
 // branchAt names the other branch whose last known tip is a commit.
 func (c *checker) branchAt(tip string) string {

@@ -67,6 +67,9 @@ func (f *Follower) Poll(ctx context.Context) (Revision, error) {
 	if err != nil {
 		return f.fetchFailed(ctx, st, err)
 	}
+	if err := f.anchor(ctx, &st); err != nil {
+		return Revision{}, err
+	}
 	now := f.now()
 	seen := st.Seen == tip && st.Status != state.Unreachable
 	st.Ref, st.Seen, st.Fetched = ref, tip, now
@@ -89,6 +92,34 @@ func (f *Follower) state(ctx context.Context) (state.Source, error) {
 		return state.Source{Name: f.Config.Name, URL: f.Mirror.URL(), Status: state.Pending}, nil
 	}
 	return st, err
+}
+
+// anchor starts from another root if the operator has pinned one since: that is
+// how a person accepts a history that was rewritten. A root that the accepted
+// commit contains changes nothing.
+func (f *Follower) anchor(ctx context.Context, st *state.Source) error {
+	root := f.Config.Verify.Root
+	if root == "" || root == st.Root {
+		return nil
+	}
+	if st.Accepted != "" {
+		contained, err := f.Mirror.IsAncestor(ctx, root, st.Accepted)
+		if err != nil {
+			return fmt.Errorf("source %s: the pinned root: %w", f.Config.Name, err)
+		}
+		if !contained {
+			message := fmt.Sprintf("another root was pinned; what was accepted up to %s no longer counts", shortID(st.Accepted))
+			if _, err := f.Ledger.Append(ledger.Record{
+				Kind: ledger.Request, Source: f.Config.Name, Commit: root, Previous: st.Accepted, Outcome: "anchored", Message: message,
+			}); err != nil {
+				return err
+			}
+			f.Log.Warn(message, "source", f.Config.Name, "root", root)
+			st.Accepted, st.Seen = "", ""
+		}
+	}
+	st.Root = root
+	return nil
 }
 
 // revision returns the accepted revision of st and stores st.

@@ -57,6 +57,7 @@ type Source struct {
 	Seen     string // commit that the ref had when it was last fetched
 	Accepted string // last commit that was verified and accepted
 	Signer   string // of Accepted
+	Root     string // that was pinned when Accepted was
 	Status   Status
 	Reason   string
 	Problems []string  // one a line, for status

@@ -75,13 +75,36 @@ func build(ctx context.Context, tree source.Tree, message []byte) ([]byte, error
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return json.Marshal(response{Problem: &render.Problem{Path: req.Dir, Message: clean(err)}})
+		return json.Marshal(response{Problem: fsys.explain(req.Dir, err)})
 	}
 	resources, err := collect(tree, req.Dir, all)
 	if err != nil {
 		return nil, err
 	}
 	return json.Marshal(response{Resources: resources, Files: slices.Sorted(maps.Keys(fsys.read))})
+}
+
+// explain makes a problem of kustomize's error. Its usual reason is an entry that
+// leads nowhere, which kustomize words as a failure of all that it tried.
+func (t *treeFS) explain(dir string, err error) *render.Problem {
+	for _, name := range slices.Sorted(maps.Keys(t.read)) {
+		content, readErr := t.tree.ReadFile(name)
+		var k types.Kustomization
+		if !isKustomizationFile(path.Base(name)) || readErr != nil || k.Unmarshal(content) != nil {
+			continue
+		}
+		for _, entry := range kustomizationEntries(&k) {
+			if entry == "" || strings.ContainsAny(entry, "\n=") || t.Exists(path.Join("/", path.Dir(name), entry)) && !path.IsAbs(entry) {
+				continue
+			}
+			return &render.Problem{
+				Path: name, Position: findScalar(content, entry),
+				Message: fmt.Sprintf("%q does not exist in the tree", entry),
+				Hint:    "Paths are relative to the kustomization file, and stay below the root.",
+			}
+		}
+	}
+	return &render.Problem{Path: dir, Message: clean(err)}
 }
 
 // clean shortens kustomize's chain of errors, whose paths are those of treeFS.

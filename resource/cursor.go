@@ -130,29 +130,32 @@ func (c *cursor) lineEnd(off int) int {
 // skipProperties passes over the anchor and the tag of a node. Bare tells that
 // the tag is a lone "!", which makes any scalar a string.
 func (c *cursor) skipProperties(off int, n *yaml.Node) (value int, bare bool) {
+	empty := n.Kind == yaml.ScalarNode && n.Value == "" && n.Style&^yaml.TaggedStyle == 0
 	for c.is(off, '&') || c.is(off, '!') {
-		end := off
-		for end < len(c.text) && c.text[end] != ' ' && c.text[end] != '\t' && breakLen(c.text, end) == 0 && !flowEnd(c.text[end], n) {
-			end++
-		}
+		end := c.propertyEnd(off)
 		bare = bare || string(c.text[off:end]) == "!"
-		if off = c.skipSpace(end); n.Kind == yaml.ScalarNode && n.Value == "" && !c.is(off, '&') && !c.is(off, '!') {
-			if isEmptyPlain(n) {
-				return end, bare
-			}
+		off = c.skipSpace(end)
+		if empty && !c.is(off, '&') && !c.is(off, '!') {
+			return end, bare // what follows is the next value
 		}
 	}
 	return off, bare
 }
 
-func isEmptyPlain(n *yaml.Node) bool {
-	return n.Value == "" && n.Style&^yaml.TaggedStyle == 0
+// propertyEnd returns the end of the anchor or tag at off.
+func (c *cursor) propertyEnd(off int) int {
+	end := off + 1
+	for end < len(c.text) && blankLen(c.text[end:]) == 0 {
+		if c.text[off] == '&' && !anchorByte(c.text[end]) {
+			break
+		}
+		end++
+	}
+	return end
 }
 
-// flowEnd reports whether b ends the properties of an empty value in a flow
-// collection.
-func flowEnd(b byte, n *yaml.Node) bool {
-	return isEmptyPlain(n) && n.Kind == yaml.ScalarNode && (b == ',' || b == ']' || b == '}')
+func anchorByte(b byte) bool {
+	return b >= '0' && b <= '9' || b|0x20 >= 'a' && b|0x20 <= 'z' || b == '_' || b == '-'
 }
 
 // closing returns the offset behind the bracket that ends a flow collection

@@ -206,6 +206,7 @@ func FuzzSpans(f *testing.F) {
 	for _, text := range fastSeeds {
 		f.Add(text)
 	}
+	f.Add("&a:b\nc")
 	f.Add("a: &x !!str |2-\n   b\nc: !!binary aGk=\nd: [*x, ? e : f, &y , !t {<<: {}}]\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		docs, _ := parseFull(yamlFile(text))
@@ -235,7 +236,13 @@ func checkSpans(t *testing.T, text string, v *Value, outer source.Span) {
 			checkSpans(t, text, &Value{Kind: Null, Span: f.KeySpan}, s)
 		}
 	case String:
-		if strings.Contains(text, "!") || own == "-" || own != "" && (own[0] == '|' || own[0] == '>') {
+		if strings.Contains(text, "!") || own != "" && (own[0] == '|' || own[0] == '>') {
+			return
+		}
+		if !v.Quoted { // only its white space can differ
+			if !slices.Equal(strings.Fields(own), strings.Fields(v.Str)) {
+				t.Fatalf("%q has the span %q in %q", v.Str, own, text)
+			}
 			return
 		}
 		again, err := parseFull(yamlFile(" " + own))

@@ -134,3 +134,27 @@ func TestCorporaAsKubectlReadsThem(t *testing.T) {
 	}
 	t.Logf("%d files with errors", errs)
 }
+
+// FuzzAsKubectl reads one document with kubectl's reader and with ours.
+func FuzzAsKubectl(f *testing.F) {
+	for _, s := range scalars {
+		f.Add("a: " + s + "\n")
+		f.Add("[" + s + "]: " + s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, "---") || strings.Contains(text, "...") || strings.Contains(text, "%") {
+			return // more than one document, for which kubectl has rules of its own
+		}
+		docs, err := resource.ParseYAML(source.NewFile("t.yaml", []byte(text)))
+		if err != nil || len(docs) == 0 {
+			return
+		}
+		want, err := kubectlReads(text)
+		if err != nil {
+			return
+		}
+		if diff := cmp.Diff(want, resource.ToAny(docs[0].Root)); diff != "" {
+			t.Fatalf("%q (-kubectl +holdfast):\n%s", text, diff)
+		}
+	})
+}

@@ -282,8 +282,8 @@ func (w *Watcher) judgePending() {
 		}
 	}
 	for _, s := range w.streams {
-		for _, ref := range s.seen {
-			w.candidate(s, ref)
+		for key, r := range s.seen {
+			w.candidate(s.idOf(key), r)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (s *stream) observe(object map[string]any, gone bool, listing, asked int) {
 			w.confirm(id)
 		}
 	case e == nil:
-		w.candidate(s, s.seen[objectKey(id)])
+		w.candidate(id, s.seen[objectKey(id)])
 	case !s.survey && e.ID.Version == s.streamKey.version:
 		w.judge(e, object, gone, asked)
 	}
@@ -48,8 +48,8 @@ func (s *stream) observe(object map[string]any, gone bool, listing, asked int) {
 func (s *stream) note(id resource.ID, object map[string]any, gone bool, listing int) {
 	key := objectKey(id)
 	r := sighting{
-		id: id, version: stringAt(object, "metadata", "resourceVersion"),
-		app: stringAt(object, "metadata", "labels", LabelApplication), listing: listing,
+		version: stringAt(object, "metadata", "resourceVersion"),
+		app:     stringAt(object, "metadata", "labels", LabelApplication), listing: listing,
 	}
 	owners, _ := at(object, "metadata", "ownerReferences").([]any)
 	r.owned = len(owners) > 0
@@ -67,8 +67,8 @@ func (s *stream) complete(version string, listing int) {
 	for key, r := range s.seen {
 		if r.listing != listing {
 			delete(s.seen, key)
-			if s.w.extras[r.id.Key()] != nil {
-				s.w.confirm(r.id)
+			if id := s.idOf(key); s.w.extras[id.Key()] != nil {
+				s.w.confirm(id)
 			}
 		}
 	}
@@ -182,12 +182,9 @@ func (w *Watcher) tell(q question, result drift.Result, err error, was bool) {
 
 // candidate asks for an object that is in the cluster and in no inventory,
 // before it is reported as extra.
-func (w *Watcher) candidate(s *stream, r sighting) {
-	if r.version == "" || w.extras[r.id.Key()] != nil {
-		return
-	}
-	if w.extraOf(r.id, r.app, r.owned) != nil {
-		w.confirm(r.id)
+func (w *Watcher) candidate(id resource.ID, r sighting) {
+	if r.version != "" && w.extras[id.Key()] == nil && w.extraOf(id, r.app, r.owned) != nil {
+		w.confirm(id)
 	}
 }
 

@@ -1,6 +1,7 @@
 package kube_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
@@ -66,14 +67,21 @@ func TestWatchIdle(t *testing.T) {
 	control := testcluster.Start(t, testcluster.Options{Audit: true})
 	r := newWatchRig(t, control, kube.WatchOptions{})
 	ns := control.Namespace(t)
-	r.run()
-	before := heap()
-	r.apply("shop", ns, deployments(objects)+"---\n"+watchedSecret+"---\n"+watchedConfigMap)
-	r.idle()
-	r.mu.Lock()
+	stored, err := json.Marshal(r.applyOnly("shop", ns, deployments(objects)+"---\n"+watchedSecret+"---\n"+watchedConfigMap))
+	if err != nil {
+		t.Fatal(err)
+	}
 	clear(r.declared) // the manifests are not the Watcher's
-	r.mu.Unlock()
-	t.Logf("heap for %d objects: %d KiB", objects+2, (heap()-before)/1024)
+	before := heap()
+	var restored []kube.Tracked
+	if err := json.Unmarshal(stored, &restored); err != nil {
+		t.Fatal(err)
+	}
+	r.watcher.Track("shop", restored, nil)
+	restored = nil
+	r.run()
+	r.idle()
+	t.Logf("heap for %d objects: %d KiB; stored as JSON: %d KiB", objects+2, (heap()-before)/1024, len(stored)/1024)
 
 	waitFor(t, "the controllers", func() bool {
 		return len(strings.Fields(r.kubectlArgs(ns, "get", "deployments", "-o", "jsonpath={.items[*].status.observedGeneration}"))) == objects

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -71,11 +72,16 @@ type stream struct {
 
 // sighting is all that is kept of an object that was seen.
 type sighting struct {
-	id      resource.ID
 	version string
 	app     string // value of our label
 	owned   bool   // another object of the cluster owns it
 	listing int
+}
+
+// idOf is the inverse of objectKey.
+func (s *stream) idOf(key string) resource.ID {
+	namespace, name, _ := strings.Cut(key, "/")
+	return resource.ID{Group: s.group, Version: s.streamKey.version, Kind: s.kind, Namespace: namespace, Name: name}
 }
 
 // arrange starts the streams that are needed and stops the others.

@@ -184,7 +184,7 @@ func (v *Value) setFloat(f float64) {
 }
 
 // keyString returns the key that a scalar becomes in JSON, where all keys are
-// strings. Null and numbers that are not finite or exceed int64 become none.
+// strings. Null and numbers out of range become none.
 func keyString(v *Value) (key string, ok bool) {
 	switch v.Kind {
 	case String:
@@ -212,7 +212,7 @@ func numberKey(s string) (string, bool) {
 		return "", false
 	}
 	if f, err := strconv.ParseFloat(plain, 64); err == nil {
-		return strconv.FormatFloat(f, 'g', -1, 32), true
+		return strconv.FormatFloat(f, 'g', -1, 32), math.Abs(f) <= math.MaxFloat32
 	}
 	n, err := strconv.ParseInt(strings.TrimPrefix(plain, "0b"), 2, 64)
 	return strconv.FormatInt(n, 10), err == nil

@@ -8,10 +8,14 @@
 //	Origin    the file, document and rendering steps that produced a resource
 //	Location  a file and a span: what a finding points at
 //	Set       resources in a stable order, with indexes
+//	Document  one value of a file, as ParseYAML and ParseJSON read it
+//	Object    a Kubernetes object of a document, taken out of its List
+//	Mask      what stands where a secret value stood
 //
-// Text becomes Values through ParseYAML and ParseJSON. Both keep the order of
-// keys and the spans of keys and values, and both report what is wrong with a
-// line and a column.
+// Text becomes Values through Parse. It keeps the order of keys and the spans of
+// keys and values, and reports what is wrong with a line and a column. YAML has
+// two readers: a fast one for what manifests are mostly made of, and for all
+// files that it gives up on a full one. Both give the same trees.
 package resource
 
 import (

@@ -6,7 +6,9 @@
 //	2  could not decide: usage, configuration, a partial scan, a crash
 //	3  nothing to scan
 //
-// Findings go to standard output; progress and logs to standard error.
+// Findings go to standard output; progress and logs to standard error. Text
+// from files, Git, clusters and the ledger is untrusted: it passes through
+// report.Plain, or is written as JSON by writeJSON, before a terminal sees it.
 package cli
 
 import (
@@ -58,23 +60,45 @@ func withHint(err error, format string, args ...any) error {
 // a test like a program.
 func Main(ctx context.Context, args []string, streams Streams) int {
 	root := newRoot(streams)
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // nil would mean those of the process
 	err := root.ExecuteContext(ctx)
-	var exit exitError
-	switch {
-	case err == nil:
+	if err == nil {
 		return ExitOK
-	case errors.As(err, &exit):
+	}
+	if exit, ok := errors.AsType[exitError](err); ok {
 		return exit.code
 	}
-	fmt.Fprintf(streams.Err, "holdfast: %v\n", err)
-	var hint hintError
-	if errors.As(err, &hint) {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = errors.New("interrupted before the end")
+	}
+	writeError(streams.Err, err)
+	return ExitUndecided
+}
+
+// writeError writes an error and its hint, line by line: what they quote may
+// come from anywhere.
+func writeError(w io.Writer, err error) {
+	text := err.Error()
+	if hint, ok := errors.AsType[hintError](err); ok {
 		for line := range strings.Lines(hint.hint) {
-			fmt.Fprintf(streams.Err, "  %s\n", strings.TrimSpace(line))
+			text += "\n  " + strings.TrimSpace(line)
 		}
 	}
-	return ExitUndecided
+	prefix := "holdfast: "
+	for _, line := range plainLines(text) {
+		fmt.Fprintln(w, prefix+line)
+		prefix = ""
+	}
+}
+
+// plainLines returns the lines of untrusted text without what acts on a
+// terminal.
+func plainLines(text string) []string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(report.Plain(lines[i]), " ")
+	}
+	return lines
 }
 
 // app is what all commands share.
@@ -94,19 +118,20 @@ Exit codes, for every command:
 
 func newRoot(streams Streams) *cobra.Command {
 	a := &app{Streams: streams}
-	root := &cobra.Command{
-		Use:           "holdfast",
-		Short:         "Secure GitOps in one binary",
-		Long:          rootHelp,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-	}
+	root := newGroup("holdfast", "Secure GitOps in one binary")
+	root.Long = rootHelp
+	root.Version = Version()
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetVersionTemplate(versionLine())
+	// A group can be run, and yet not be used without one of its commands.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if not .HasAvailableSubCommands}}", 1))
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.PersistentFlags().StringVar(&a.color, "color", "auto", "colour the output: auto, always or never")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.checkColor() }
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return withHint(err, "see `%s --help`", cmd.CommandPath())
+		return withHint(errors.New(report.Plain(err.Error())), "see `%s --help`", cmd.CommandPath())
 	})
 	root.AddGroup(
 		&cobra.Group{ID: "files", Title: "Files and policies:"},
@@ -129,6 +154,56 @@ func newRoot(streams Streams) *cobra.Command {
 	return root
 }
 
+// newGroup returns a command that only holds others. Called by itself, or with
+// a command that it does not have, it has not done what it was called for: a
+// misspelt command in a script must not look like success.
+func newGroup(name, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: name, Short: short,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			err := fmt.Errorf("unknown command %q for `%s`", args[0], cmd.CommandPath())
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				return withHint(err, "did you mean `%s %s`?", cmd.CommandPath(), near[0])
+			}
+			return withHint(err, "see `%s --help`", cmd.CommandPath())
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.SetOut(cmd.ErrOrStderr())
+			if err := cmd.Help(); err != nil {
+				return err
+			}
+			return exitError{ExitUndecided}
+		},
+		SuggestionsMinimumDistance: 2,
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// takes limits the number of a command's arguments.
+func takes(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch n := len(args); {
+		case n < least:
+			return withHint(errors.New("an argument is missing"), "usage: %s", cmd.UseLine())
+		case n > most:
+			return withHint(fmt.Errorf("there is one argument too many: %q", args[most]), "usage: %s", cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// optional returns the only argument, or what stands for it.
+func optional(args []string, otherwise string) string {
+	if len(args) == 0 {
+		return otherwise
+	}
+	return args[0]
+}
+
 // printer returns a printer for standard output.
 func (a *app) printer() *report.Printer {
 	return report.NewPrinter(a.Out, a.width(), a.colored())
@@ -147,6 +222,14 @@ func (a *app) width() int {
 		}
 	}
 	return report.DefaultWidth
+}
+
+func (a *app) checkColor() error {
+	switch a.color {
+	case "auto", "always", "never":
+		return nil
+	}
+	return withHint(fmt.Errorf("--color cannot be %q", a.color), "use auto, always or never")
 }
 
 // colored follows --color, NO_COLOR, FORCE_COLOR or CLICOLOR_FORCE, TERM=dumb

@@ -4,10 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-dev/holdfast/config"
+	"github.com/holdfast-dev/holdfast/policy"
+	"github.com/holdfast-dev/holdfast/report"
+	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/setup"
 	"github.com/holdfast-dev/holdfast/state"
 )
 
@@ -16,21 +22,27 @@ type configFlag struct{ path string }
 
 func (c *configFlag) register(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&c.path, "config", "c", "holdfast.yaml", "configuration `file`")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 }
+
+// errNoConfig is what load returns when there is no file.
+var errNoConfig = errors.New("there is no configuration")
 
 func (c *configFlag) load() (*config.Config, error) {
 	cfg, err := config.Load(c.path)
-	var mistakes config.Errors
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, withHint(fmt.Errorf("there is no configuration at %s", c.path), "name it with -c, or see docs/guide.md for a first one")
-	case errors.As(err, &mistakes):
-		return nil, fmt.Errorf("the configuration has %d mistakes:\n%w", len(mistakes), err)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, withHint(fmt.Errorf("%w at %s", errNoConfig, report.Plain(c.path)), "name it with -c, or see docs/guide.md for a first one")
+	}
+	if mistakes, ok := errors.AsType[config.Errors](err); ok {
+		return nil, fmt.Errorf("the configuration has %s:\n%w", report.Plural(len(mistakes), "mistake", "mistakes"), err)
+	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, pathError(c.path, err)
 	}
 	return cfg, err
 }
 
-// open loads the configuration and opens the state of its loop for reading.
+// open loads the configuration and opens the state of its loop.
 func (c *configFlag) open() (*config.Config, *state.Store, error) {
 	cfg, err := c.load()
 	if err != nil {
@@ -38,4 +50,93 @@ func (c *configFlag) open() (*config.Config, *state.Store, error) {
 	}
 	store, err := state.OpenReadOnly(cfg.StateDir)
 	return cfg, store, err
+}
+
+// ledgerDir returns the directory of the configuration's ledger, which must be
+// there.
+func (c *configFlag) ledgerDir() (string, error) {
+	cfg, err := c.load()
+	if err != nil {
+		return "", err
+	}
+	return cfg.LedgerDir(), checkLedgerDir(cfg.LedgerDir())
+}
+
+func checkLedgerDir(dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return withHint(fmt.Errorf("there is no ledger in %s", dir), "has `holdfast run` been started with this configuration?")
+	}
+	return nil
+}
+
+// checkApplication reports a name that the configuration does not have. No
+// name is right where all are meant.
+func checkApplication(cfg *config.Config, name string) error {
+	if name == "" || cfg.Application(name) != nil {
+		return nil
+	}
+	return withHint(fmt.Errorf("there is no application %q in %s", name, cfg.File.Path), "known: %s", strings.Join(applicationNames(cfg), ", "))
+}
+
+func applicationNames(cfg *config.Config) []string {
+	names := make([]string, len(cfg.Applications))
+	for i, a := range cfg.Applications {
+		names[i] = a.Name
+	}
+	return names
+}
+
+// completeApplication offers the names of the configuration to a shell.
+func (c *configFlag) completeApplication(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	cfg, err := c.load()
+	if err != nil || len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return applicationNames(cfg), cobra.ShellCompDirectiveNoFileComp
+}
+
+// policyFlags are the flags of all commands that judge files.
+type policyFlags struct{ setup.PolicyOptions }
+
+func (p *policyFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&p.Packs, "pack", nil, "also use the policies in this `directory` (repeatable)")
+	cmd.Flags().StringSliceVar(&p.Disable, "disable", nil, "leave out the policy with this `id` (repeatable)")
+	cmd.Flags().BoolVar(&p.NoBuiltin, "no-builtin", false, "leave out the built-in policies")
+	_ = cmd.MarkFlagDirname("pack")
+}
+
+// loadPolicies reads and compiles packs. Mistakes carry paths inside of their
+// pack, so the error says which directories were read.
+func loadPolicies(opts setup.PolicyOptions) (*setup.Policies, error) {
+	policies, err := setup.LoadPolicies(opts)
+	_, inFile := errors.AsType[*policy.FileError](err)
+	_, syntax := errors.AsType[*resource.SyntaxError](err)
+	if !inFile && !syntax {
+		return policies, err
+	}
+	return nil, fmt.Errorf("the policies in %s have %s:\n%w",
+		strings.Join(opts.Packs, ", "), report.Plural(len(mistakes(err)), "mistake", "mistakes"), err)
+}
+
+// mistakes takes joined errors apart.
+func mistakes(err error) []error {
+	switch joined := err.(type) {
+	case nil:
+		return nil
+	case interface{ Unwrap() []error }:
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, mistakes(e)...)
+		}
+		return all
+	}
+	return []error{err}
+}
+
+// configuredPolicies are those that the loop uses.
+func configuredPolicies(cfg *config.Config) (*setup.Policies, error) {
+	return loadPolicies(setup.PolicyOptions{
+		NoBuiltin: cfg.Policies.Builtin != nil && !*cfg.Policies.Builtin,
+		Packs:     cfg.Policies.Packs, Disable: cfg.Policies.Disable,
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,9 @@ import (
 	"github.com/holdfast-dev/holdfast/operator"
 	"github.com/holdfast-dev/holdfast/report"
 )
+
+// patience is how long a cluster may take to answer the doctor.
+const patience = 10 * time.Second
 
 type doctorCommand struct {
 	*app
@@ -32,7 +36,7 @@ work, the configuration, the policies, the clusters and the ledger. Without a
 configuration file only Git and the policies are checked.
 
 Exit codes: 0 all is well, 1 something is not.`,
-		Args: cobra.NoArgs,
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.Flags().Changed("config")) },
 	}
 	o.config.register(cmd)
@@ -42,15 +46,10 @@ Exit codes: 0 all is well, 1 something is not.`,
 func (o *doctorCommand) run(ctx context.Context, configured bool) error {
 	p := o.printer()
 	o.git(ctx, p)
-	cfg, err := o.config.load()
-	if !configured && errors.Is(err, fs.ErrNotExist) {
-		cfg = &config.Config{}
-	} else if o.report(p, "configuration", o.config.path, err); err != nil {
-		cfg = &config.Config{}
-	}
-	policies, err := loadPolicies(cfg)
+	cfg := o.configuration(p, configured)
+	policies, err := configuredPolicies(cfg)
 	if err == nil {
-		o.report(p, "policies", report.Plural(policies.Number(), "policy", "policies")+" compile", nil)
+		o.report(p, "policies", report.Plural(policies.Number(), "policy compiles", "policies compile"), nil)
 	} else {
 		o.report(p, "policies", "", err)
 	}
@@ -64,6 +63,22 @@ func (o *doctorCommand) run(ctx context.Context, configured bool) error {
 		return exitError{ExitProblems}
 	}
 	return p.Err()
+}
+
+// configuration returns an empty one if there is none.
+func (o *doctorCommand) configuration(p *report.Printer, configured bool) *config.Config {
+	cfg, err := o.config.load()
+	switch {
+	case err == nil:
+		o.report(p, "configuration", fmt.Sprintf("%s: %s, %s, %s", o.config.path, report.Plural(len(cfg.Sources), "source", "sources"),
+			report.Plural(len(cfg.Clusters), "cluster", "clusters"), report.Plural(len(cfg.Applications), "application", "applications")), nil)
+		return cfg
+	case errors.Is(err, errNoConfig) && !configured:
+		o.line(p, p.Paint("skip", report.Dim), "configuration", "there is none at "+o.config.path+"; clusters and the ledger are not checked")
+	default:
+		o.report(p, "configuration", "", err)
+	}
+	return &config.Config{}
 }
 
 func (o *doctorCommand) git(ctx context.Context, p *report.Printer) {
@@ -83,6 +98,8 @@ func (o *doctorCommand) git(ctx context.Context, p *report.Printer) {
 }
 
 func (o *doctorCommand) cluster(ctx context.Context, p *report.Printer, c config.Cluster) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	cluster, err := operator.Connect(c, Version())
 	if err != nil {
 		o.report(p, "cluster "+c.Name, "", err)
@@ -95,12 +112,12 @@ func (o *doctorCommand) cluster(ctx context.Context, p *report.Printer, c config
 func (o *doctorCommand) ledger(p *report.Printer, cfg *config.Config) {
 	dir := cfg.LedgerDir()
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		o.report(p, "ledger", "none yet", nil)
+		o.report(p, "ledger", "none yet: `holdfast run` begins it", nil)
 		return
 	}
 	found, err := ledger.Verify(dir, ledger.Kept{})
 	if err == nil && len(found.Problems) > 0 {
-		err = errors.New(found.Problems[0])
+		err = fmt.Errorf("%s\n`holdfast ledger verify` tells all", found.Problems[0])
 	}
 	o.report(p, "ledger", report.Plural(int(found.Records), "record", "records")+", intact", err)
 }
@@ -111,5 +128,14 @@ func (o *doctorCommand) report(p *report.Printer, what, detail string, err error
 		o.failed = true
 		word, detail = p.Paint("FAIL", report.Bold, report.Red), err.Error()
 	}
-	p.Printf("%s  %-14s %s", word, what, report.Plain(detail))
+	o.line(p, word, what, detail)
+}
+
+// line writes one outcome; more lines of it are indented below.
+func (o *doctorCommand) line(p *report.Printer, word, what, detail string) {
+	lines := plainLines(detail)
+	p.Printf("%s  %-14s %s", word, report.Plain(what), lines[0])
+	for _, line := range lines[1:] {
+		p.Printf("      %s", line)
+	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,62 +15,112 @@ import (
 func newExplain(a *app) *cobra.Command {
 	var flags policyFlags
 	cmd := &cobra.Command{
-		Use:     "explain [id]",
-		Short:   "Explain a policy: why it matters, how to fix it, with examples",
-		Long:    "Explain a policy: why it matters, how to fix it, with examples. Without an id,\nlist all policies.",
-		Example: "  holdfast explain HF-K8S-004",
-		Args:    cobra.MaximumNArgs(1),
+		Use:   "explain [id]",
+		Short: "Explain a policy: why it matters, how to fix it, with examples",
+		Long: `Explain a policy: why it matters, how to fix it, with examples. Without an id,
+list all policies.
+
+Exit codes: 0 explained, 2 there is no such policy.`,
+		Example: "  holdfast explain HF-K8S-004\n  holdfast explain --pack policies",
+		Args:    takes(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			policies, err := setup.LoadPolicies(flags.PolicyOptions)
+			policies, err := loadPolicies(flags.PolicyOptions)
 			if err != nil {
 				return err
 			}
 			if len(args) == 0 {
 				return a.listPolicies(policies)
 			}
-			p := policies.Find(args[0])
-			if p == nil {
-				return withHint(fmt.Errorf("there is no policy %q", args[0]), "`holdfast explain` lists them all")
+			one := policies.Find(args[0])
+			if one == nil {
+				return withHint(fmt.Errorf("there is no policy %q", args[0]), "`holdfast explain` lists them all; --pack adds those of a directory")
 			}
-			return a.explain(p)
+			return a.explain(one)
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			policies, err := loadPolicies(flags.PolicyOptions)
+			if err != nil || len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return policyIDs(policies), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	flags.register(cmd)
 	return cmd
 }
 
+// policyIDs returns all ids with their titles, as shells show them.
+func policyIDs(policies *setup.Policies) (ids []string) {
+	for _, pack := range policies.Packs {
+		for _, one := range pack.Policies {
+			ids = append(ids, cobra.CompletionWithDesc(one.ID, one.Title))
+		}
+	}
+	return ids
+}
+
 func (a *app) listPolicies(policies *setup.Policies) error {
 	p := a.printer()
 	for _, pack := range policies.Packs {
-		p.Printf("%s", p.Paint(fmt.Sprintf("%s: %s, %s", pack.Name, report.Plural(len(pack.Policies), "policy", "policies"), pack.Digest), report.Bold))
+		p.Printf("%s", p.Paint(fmt.Sprintf("%s: %s, %s", report.Plain(pack.Name), report.Plural(len(pack.Policies), "policy", "policies"), pack.Digest), report.Bold))
+		rows := table{indent: "  "}
 		for _, one := range pack.Policies {
-			p.Printf("  %-12s %-8s  %s", one.ID, one.Severity, one.Title)
+			rows.add(row{cells: []string{one.ID, one.Severity.String(), one.Title}})
 		}
+		rows.print(p)
 	}
 	return p.Err()
 }
 
 func (a *app) explain(one *policy.Policy) error {
 	p := a.printer()
-	p.Printf("%s", p.Paint(one.ID+": "+one.Title, report.Bold))
-	p.Printf("severity %s · %s\n", one.Severity, strings.Join(one.Controls, " · "))
+	p.Printf("%s", p.Paint(one.ID+": "+report.Plain(one.Title), report.Bold))
+	p.Paragraph("", strings.Join(append([]string{"severity " + one.Severity.String()}, one.Controls...), " · "))
+	p.Printf("")
 	p.Paragraph("", one.Why)
 	p.Printf("")
 	p.Paragraph("Fix: ", one.Remediation)
+	p.Printf("")
+	p.Paragraph("Applies to: ", strings.Join(appliesTo(one), ", "))
 	for _, example := range one.Examples {
-		p.Printf("\n%s (%s):", p.Paint(example.Name, report.Bold), example.Verdict)
+		p.Printf("\n%s (%s):", p.Paint(report.Plain(example.Name), report.Bold), verdictWord(p, example.Verdict))
 		for line := range strings.Lines(strings.TrimSpace(example.Manifest)) {
-			p.Printf("    %s", strings.TrimRight(line, "\n"))
+			p.Printf("%s", strings.TrimRight("    "+report.Plain(strings.TrimSuffix(line, "\n")), " "))
 		}
 		for _, at := range example.At {
-			p.Printf("    %s", p.Paint("# found at "+at, report.Dim))
+			p.Printf("    %s", p.Paint("# found at "+report.Plain(at), report.Dim))
 		}
 	}
 	if len(one.References) > 0 {
 		p.Printf("")
 	}
 	for _, ref := range one.References {
-		p.Printf("See %s", ref)
+		p.Printf("See %s", report.Plain(ref))
 	}
 	return p.Err()
+}
+
+func verdictWord(p *report.Printer, v policy.Verdict) string {
+	switch v {
+	case policy.Pass:
+		return p.Paint(v.String(), report.Green)
+	case policy.Fail:
+		return p.Paint(v.String(), report.Red)
+	}
+	return v.String()
+}
+
+// appliesTo names what a policy matches, each once.
+func appliesTo(one *policy.Policy) (kinds []string) {
+	for _, m := range one.Match {
+		for _, kind := range slices.Concat(m.Kinds, m.Resources) {
+			if kind == "*" {
+				kind = "every kind"
+			}
+			if !slices.Contains(kinds, kind) {
+				kinds = append(kinds, kind)
+			}
+		}
+	}
+	return kinds
 }

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,9 +15,7 @@ import (
 )
 
 func newLedger(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "ledger", Short: "Prove that the record was not tampered with"}
-	cmd.AddCommand(newLedgerVerify(a), newLedgerCheckpoint(a))
-	return cmd
+	return newGroup("ledger", "Prove that the record was not tampered with", newLedgerVerify(a), newLedgerCheckpoint(a))
 }
 
 type ledgerVerify struct {
@@ -28,15 +28,19 @@ type ledgerVerify struct {
 func newLedgerVerify(a *app) *cobra.Command {
 	o := &ledgerVerify{app: a}
 	cmd := &cobra.Command{
-		Use:   "verify",
+		Use:   "verify [directory]",
 		Short: "Recompute the ledger and find any changed, removed or reordered record",
-		Long: `Recompute the ledger's Merkle tree from its records, and compare it with the
-signed checkpoint. With --checkpoint it is also compared with one that you kept
+		Long: `Recompute the Merkle tree of a ledger from its records, and compare it with the
+signed checkpoint. The ledger is that of the configuration, or a copy of it in a
+directory. With --checkpoint it is also compared with one that you kept
 elsewhere: then even who holds the signing key cannot have rewritten history.
 
 Exit codes: 0 intact, 1 tampered with, 2 cannot be read.`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return o.run() },
+		Example: "  holdfast ledger verify\n  holdfast ledger verify --checkpoint checkpoint.1",
+		Args:    takes(0, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return o.run(optional(args, ""))
+		},
 	}
 	o.config.register(cmd)
 	cmd.Flags().StringVar(&o.checkpoint, "checkpoint", "", "a checkpoint `file` that was kept elsewhere")
@@ -44,18 +48,22 @@ Exit codes: 0 intact, 1 tampered with, 2 cannot be read.`,
 	return cmd
 }
 
-func (o *ledgerVerify) run() error {
-	cfg, err := o.config.load()
+func (o *ledgerVerify) run(dir string) (err error) {
+	if dir == "" {
+		dir, err = o.config.ledgerDir()
+	} else if _, statErr := os.Stat(dir); statErr != nil {
+		err = fmt.Errorf("there is no ledger in %s", report.Plain(dir))
+	}
 	if err != nil {
 		return err
 	}
 	kept := ledger.Kept{Key: o.key}
 	if o.checkpoint != "" {
 		if kept.Checkpoint, err = os.ReadFile(o.checkpoint); err != nil {
-			return err
+			return pathError(o.checkpoint, err)
 		}
 	}
-	result, err := ledger.Verify(cfg.LedgerDir(), kept)
+	result, err := ledger.Verify(dir, kept)
 	if err != nil {
 		return err
 	}
@@ -63,16 +71,22 @@ func (o *ledgerVerify) run() error {
 	if len(result.Problems) > 0 {
 		p.Printf("%s  the ledger was tampered with:", p.Paint("FAIL", report.Bold, report.Red))
 		for _, problem := range result.Problems {
-			p.Printf("  %s", report.Plain(problem))
+			p.Printf("      %s", report.Plain(problem))
 		}
 		return exitError{ExitProblems}
 	}
 	p.Printf("%s    %s, root %v", p.Paint("ok", report.Bold, report.Green), report.Plural(int(result.Records), "record", "records"), result.Root)
-	p.Printf("      signed by %s", strings.SplitN(result.Key, "+", 3)[0]+"+"+strings.SplitN(result.Key, "+", 3)[1])
+	p.Printf("      signed by %s", report.Plain(keyName(result.Key)))
 	if o.checkpoint != "" {
-		p.Printf("      continues the checkpoint in %s", o.checkpoint)
+		p.Printf("      continues the checkpoint in %s", report.Plain(o.checkpoint))
 	}
 	return p.Err()
+}
+
+// keyName returns the first two parts of a verifier key: name, hash and key.
+func keyName(key string) string {
+	parts := strings.SplitN(key, "+", 3)
+	return strings.Join(parts[:min(len(parts), 2)], "+")
 }
 
 func newLedgerCheckpoint(a *app) *cobra.Command {
@@ -80,15 +94,23 @@ func newLedgerCheckpoint(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "checkpoint",
 		Short: "Print the latest signed checkpoint, to be kept elsewhere",
-		Args:  cobra.NoArgs,
+		Long: `Print the latest signed checkpoint. Kept where nobody who runs the loop can
+change it, it convicts whoever writes another history: see ledger verify.
+
+Exit codes: 0 printed, 2 there is no ledger.`,
+		Example: "  holdfast ledger checkpoint > checkpoint.1",
+		Args:    takes(0, 0),
 		RunE: func(*cobra.Command, []string) error {
-			cfg, err := config.load()
+			dir, err := config.ledgerDir()
 			if err != nil {
 				return err
 			}
-			data, err := os.ReadFile(filepath.Join(cfg.LedgerDir(), "checkpoint"))
+			data, err := os.ReadFile(filepath.Join(dir, "checkpoint"))
+			if errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("there is no checkpoint in %s", dir)
+			}
 			if err != nil {
-				return fmt.Errorf("there is no ledger in %s", cfg.LedgerDir())
+				return err
 			}
 			_, err = a.Out.Write(data)
 			return err

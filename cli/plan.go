@@ -3,13 +3,15 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path"
 
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-dev/holdfast/config"
-	"github.com/holdfast-dev/holdfast/finding"
 	"github.com/holdfast-dev/holdfast/gate"
 	"github.com/holdfast-dev/holdfast/operator"
 	"github.com/holdfast-dev/holdfast/policy"
@@ -19,6 +21,7 @@ import (
 	"github.com/holdfast-dev/holdfast/scan"
 	"github.com/holdfast-dev/holdfast/setup"
 	"github.com/holdfast-dev/holdfast/source"
+	"github.com/holdfast-dev/holdfast/state"
 	"github.com/holdfast-dev/holdfast/target"
 	"github.com/holdfast-dev/holdfast/target/kube"
 )
@@ -39,13 +42,17 @@ the cluster if they were the application's source: the gate's decision, then
 each object and field, by the server's own dry run. Nothing is changed. Values
 of secrets are masked.
 
-Exit codes: 0 the gate lets it pass, 1 the gate or the server refuses it.`,
+Exit codes: 0 the gate lets it pass, 1 the gate or the server refuses it,
+2 it could not be told.`,
 		Example: "  holdfast plan web -c ../ops/holdfast.yaml\n  holdfast plan web --from ~/src/fleet",
-		Args:    cobra.ExactArgs(1),
+		Args:    takes(1, 1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
+
+		ValidArgsFunction: o.config.completeApplication,
 	}
 	o.config.register(cmd)
 	cmd.Flags().StringVar(&o.from, "from", ".", "root `directory` of the repository's files")
+	_ = cmd.MarkFlagDirname("from")
 	return cmd
 }
 
@@ -54,10 +61,10 @@ func (o *planCommand) run(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	app := cfg.Application(name)
-	if app == nil {
-		return unknownApplication(cfg, name)
+	if err := checkApplication(cfg, name); err != nil {
+		return err
 	}
+	app := cfg.Application(name)
 	tree, err := source.Disk(o.from, source.DiskOptions{})
 	if err != nil {
 		return err
@@ -73,12 +80,18 @@ func (o *planCommand) run(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	p := o.printer()
+	writeDecision(p, decision)
+	if len(rendering.Problems) > 0 { // what is missing would look like deletions
+		for _, problem := range rendering.Problems {
+			p.Problem(problem)
+		}
+		return exitError{ExitProblems}
+	}
 	plan, err := o.plan(ctx, cfg, app, rendering.Resources)
 	if err != nil {
 		return err
 	}
-	p := o.printer()
-	writeDecision(p, decision)
 	writePlan(p, plan)
 	if !decision.Allow || plan.Err() != nil {
 		return exitError{ExitProblems}
@@ -87,12 +100,40 @@ func (o *planCommand) run(ctx context.Context, name string) error {
 }
 
 func (o *planCommand) decide(ctx context.Context, cfg *config.Config, app *config.Application, r *reconcile.Rendering) (gate.Decision, error) {
-	policies, err := loadPolicies(cfg)
+	policies, err := configuredPolicies(cfg)
+	if err != nil {
+		return gate.Decision{}, err
+	}
+	known, err := liveFindings(ctx, cfg, app.Name)
 	if err != nil {
 		return gate.Decision{}, err
 	}
 	judged := scan.Judge(ctx, policies, resource.NewSet(r.Resources), policy.Rendered)
-	return reconcile.Decide(*app, r, judged, reconcile.Revision{}, nil), nil
+	decision := reconcile.Decide(*app, r, judged, reconcile.Revision{}, known)
+	for i, reason := range decision.Reasons {
+		if reason.Check == "signature" {
+			decision.Reasons[i].Message = "files carry none; the loop verifies the commit"
+		}
+	}
+	return decision, nil
+}
+
+// liveFindings returns the fingerprints of what is live already and does not
+// block again. Where no loop ran yet there are none.
+func liveFindings(ctx context.Context, cfg *config.Config, name string) ([]string, error) {
+	if _, err := os.Stat(cfg.StateDir); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	store, err := state.OpenReadOnly(cfg.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	app, err := store.Application(ctx, name)
+	if errors.Is(err, state.ErrNone) {
+		return nil, nil
+	}
+	return app.Known, err
 }
 
 func (o *planCommand) plan(ctx context.Context, cfg *config.Config, app *config.Application, declared []*resource.Resource) (*target.Plan, error) {
@@ -100,7 +141,7 @@ func (o *planCommand) plan(ctx context.Context, cfg *config.Config, app *config.
 	if err != nil {
 		return nil, err
 	}
-	return cluster.Plan(ctx, kube.App{Name: app.Name, Namespace: app.Namespace}, declared, nil)
+	return cluster.Plan(ctx, kube.App{Name: app.Name, Namespace: app.Namespace, CreateNamespace: app.CreateNS}, declared, nil)
 }
 
 func writeDecision(p *report.Printer, d gate.Decision) {
@@ -114,7 +155,7 @@ func writeDecision(p *report.Printer, d gate.Decision) {
 	}
 	p.Printf("")
 	for _, f := range d.Blocking {
-		p.Finding(f, f.Severity >= finding.Info)
+		p.Finding(f, true)
 	}
 }
 
@@ -137,7 +178,9 @@ func writePlan(p *report.Printer, plan *target.Plan) {
 			p.Printf("    %s", report.Plain(c.Reason))
 		}
 		if c.Err != nil {
-			p.Printf("    %s", report.Plain(c.Err.Error()))
+			for _, line := range plainLines(c.Err.Error()) {
+				p.Printf("    %s", line)
+			}
 		}
 	}
 	n := plan.Counts()
@@ -151,5 +194,5 @@ func planValue(v any) string {
 	if data, err := json.Marshal(v); err == nil {
 		return report.Plain(string(data))
 	}
-	return fmt.Sprint(v)
+	return report.Plain(fmt.Sprint(v))
 }

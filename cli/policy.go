@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"fmt"
+	"path/filepath"
+
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-dev/holdfast/policy"
@@ -9,9 +12,7 @@ import (
 )
 
 func newPolicy(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "policy", Short: "Test policies by their own examples"}
-	cmd.AddCommand(newPolicyTest(a))
-	return cmd
+	return newGroup("policy", "Test policies by their own examples, and document them", newPolicyTest(a), newPolicyDocs(a))
 }
 
 func newPolicyTest(a *app) *cobra.Command {
@@ -23,32 +24,57 @@ every failing one the marks, that it states. Without a directory the built-in
 packs are tested.
 
 Exit codes: 0 all hold, 1 an example does not hold, 2 a policy cannot be read.`,
-		RunE: func(_ *cobra.Command, args []string) error {
-			policies, err := setup.LoadPolicies(setup.PolicyOptions{NoBuiltin: len(args) > 0, Packs: args})
+		Example: "  holdfast policy test\n  holdfast policy test policies",
+		RunE: func(_ *cobra.Command, dirs []string) error {
+			policies, err := loadPolicies(policiesIn(dirs))
 			if err != nil {
 				return err
 			}
-			return a.policyTest(policies)
+			return a.policyTest(policies, dirs)
 		},
 	}
 }
 
-func (a *app) policyTest(policies *setup.Policies) error {
+// policiesIn are the policies in directories, or the built-in ones.
+func policiesIn(dirs []string) setup.PolicyOptions {
+	return setup.PolicyOptions{NoBuiltin: len(dirs) > 0, Packs: dirs}
+}
+
+func (a *app) policyTest(policies *setup.Policies, dirs []string) error {
 	p := a.printer()
 	failed, examples := 0, 0
-	for _, pack := range policies.Packs {
+	for i, pack := range policies.Packs {
+		dir := ""
+		if len(dirs) > 0 {
+			dir = dirs[i]
+		}
 		for _, f := range policy.Test(policies, pack) {
 			failed++
-			p.Printf("%s  %s", p.Paint("FAIL", report.Bold, report.Red), f)
+			p.Printf("%s  %s", p.Paint("FAIL", report.Bold, report.Red), report.Plain(describeFailure(dir, f)))
 		}
 		for _, one := range pack.Policies {
 			examples += len(one.Examples)
 		}
 	}
-	p.Printf("%s of %s, %d failed.", report.Plural(examples, "example", "examples"),
-		report.Plural(policies.Number(), "policy", "policies"), failed)
+	outcome := "all hold"
+	if failed > 0 {
+		outcome = report.Plural(failed, "failure", "failures")
+	}
+	p.Printf("%s of %s: %s.", report.Plural(examples, "example", "examples"),
+		report.Plural(policies.Number(), "policy", "policies"), outcome)
 	if failed > 0 {
 		return exitError{ExitProblems}
 	}
 	return p.Err()
+}
+
+// describeFailure says what does not hold, with the path as it leads to the
+// file from here.
+func describeFailure(dir string, f policy.TestFailure) string {
+	span, what := f.Policy.Span, f.Policy.ID
+	if f.Example != nil {
+		span, what = f.Example.Span, fmt.Sprintf("%s %q", f.Policy.ID, f.Example.Name)
+	}
+	at := f.Policy.File.Position(span.Start)
+	return fmt.Sprintf("%s:%d:%d: %s: %s", filepath.Join(dir, f.Policy.File.Path), at.Line, at.Column, what, f.Reason)
 }

@@ -2,13 +2,15 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/spf13/cobra"
 
-	"github.com/holdfast-dev/holdfast/config"
+	"github.com/holdfast-dev/holdfast/ledger"
 	"github.com/holdfast-dev/holdfast/operator"
 	"github.com/holdfast-dev/holdfast/setup"
+	"github.com/holdfast-dev/holdfast/target/kube"
 )
 
 type runCommand struct {
@@ -27,7 +29,7 @@ func newRun(a *app) *cobra.Command {
 state directory; it is safe to kill the process at any moment and start it again.
 
 Exit codes: 0 interrupted, 2 the configuration or the state cannot be used.`,
-		Args: cobra.NoArgs,
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	o.config.register(cmd)
@@ -41,26 +43,24 @@ func (o *runCommand) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	policies, err := loadPolicies(cfg)
+	policies, err := configuredPolicies(cfg)
 	if err != nil {
 		return err
 	}
+	log := o.log()
+	kube.LogTo(log.With("library", "client-go"))
 	op, err := operator.New(ctx, operator.Options{
 		Config: cfg, Renderers: setup.Renderers(), Evaluator: policies, Policies: policies.Digest,
-		Version: Version(), Log: o.log(), Jobs: o.jobs,
+		Version: Version(), Log: log, Jobs: o.jobs,
 	})
+	if errors.Is(err, ledger.ErrLocked) {
+		return withHint(err, "another `holdfast run` uses %s: stop it, or give each a stateDir of its own", cfg.StateDir)
+	}
 	if err != nil {
 		return err
 	}
 	defer op.Close()
 	return op.Run(ctx)
-}
-
-func loadPolicies(cfg *config.Config) (*setup.Policies, error) {
-	return setup.LoadPolicies(setup.PolicyOptions{
-		NoBuiltin: cfg.Policies.Builtin != nil && !*cfg.Policies.Builtin,
-		Packs:     cfg.Policies.Packs, Disable: cfg.Policies.Disable,
-	})
 }
 
 func (o *runCommand) log() *slog.Logger {

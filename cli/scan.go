@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-dev/holdfast/finding"
+	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/report"
 	"github.com/holdfast-dev/holdfast/scan"
 	"github.com/holdfast-dev/holdfast/setup"
@@ -31,15 +31,6 @@ type scanCommand struct {
 	jobs     int
 }
 
-// policyFlags are the flags of all commands that judge files.
-type policyFlags struct{ setup.PolicyOptions }
-
-func (p *policyFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringSliceVar(&p.Packs, "pack", nil, "also use the policies in this `directory` (repeatable)")
-	cmd.Flags().StringSliceVar(&p.Disable, "disable", nil, "leave out the policy with this `id` (repeatable)")
-	cmd.Flags().BoolVar(&p.NoBuiltin, "no-builtin", false, "leave out the built-in policies")
-}
-
 func newScan(a *app) *cobra.Command {
 	o := &scanCommand{app: a}
 	cmd := &cobra.Command{
@@ -49,26 +40,37 @@ func newScan(a *app) *cobra.Command {
 the current directory by default. Every file is accounted for: judged, passed
 over with a reason (-v), or reported with the line that cannot be read.
 
+Inside of a Git work tree, overlays and charts reach all of it, and paths are
+written as Git knows them, from its root.
+
 Exit codes: 0 nothing blocks, 1 findings at or above --fail-on,
 2 something could not be judged, 3 there was nothing to judge.`,
 		Example: `  holdfast scan
   holdfast scan apps/payments --fail-on medium
-  holdfast scan --output sarif=holdfast.sarif --output text`,
-		Args: cobra.MaximumNArgs(1),
+  holdfast scan --output sarif=holdfast.sarif`,
+		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.run(cmd.Context(), append(args, ".")[0])
+			return o.run(cmd.Context(), optional(args, "."))
 		},
 	}
 	o.policies.register(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.failOn, "fail-on", "high", "lowest `severity` that gives exit code 1: info, low, medium, high, critical")
-	f.StringArrayVarP(&o.outputs, "output", "o", []string{"text"}, "`format` or format=file: text, json, sarif (repeatable)")
-	f.BoolVar(&o.exitZero, "exit-zero", false, "exit with 0 whatever was found")
-	f.CountVarP(&o.quiet, "quiet", "q", "the summary only; -qq for nothing but the exit code")
+	f.StringArrayVarP(&o.outputs, "output", "o", nil,
+		"`format` or format=file: "+formatNames+" (repeatable); text is written too, unless another goes to standard output")
+	f.BoolVar(&o.exitZero, "exit-zero", false, "exit with 0 also when findings block; 2 and 3 stay")
+	f.CountVarP(&o.quiet, "quiet", "q", "the summary only; -qq for nothing on standard output")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "also list what was passed over, and why")
 	f.IntVar(&o.limit, "limit", 20, "most findings to show on a terminal; 0 for all")
 	f.IntVar(&o.jobs, "jobs", 0, "units to judge at a time; 0 for one for each processor")
+	complete(cmd, "fail-on", "info", "low", "medium", "high", "critical")
+	complete(cmd, "output", strings.Split(formatNames, ", ")...)
 	return cmd
+}
+
+// complete offers the values of a flag to a shell.
+func complete(cmd *cobra.Command, flag string, values ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (o *scanCommand) run(ctx context.Context, path string) error {
@@ -76,20 +78,26 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("--fail-on: %w", err)
 	}
-	writers, err := o.writers()
+	outputs, err := o.parseOutputs()
 	if err != nil {
 		return err
 	}
-	policies, err := setup.LoadPolicies(o.policies.PolicyOptions)
+	policies, err := loadPolicies(o.policies.PolicyOptions)
 	if err != nil {
 		return err
 	}
-	tree, dir, err := openPath(path)
+	if policies.Number() == 0 {
+		return withHint(errors.New("no policy is left to judge by"), "name a directory with --pack, or leave --no-builtin out")
+	}
+	tree, inside, err := openPath(path)
 	if err != nil {
 		return err
 	}
-	scanner := scan.Scanner{Renderers: setup.Renderers(), Evaluator: policies, Jobs: o.jobs}
-	result, err := scanner.Run(ctx, tree, dir)
+	scanner := scan.Scanner{
+		Renderers: setup.Renderers(), Evaluator: policies, Jobs: o.jobs,
+		Options: render.Options{IncludeCRDs: true}, // as the loop does
+	}
+	result, err := scanner.Run(ctx, tree, inside)
 	if err != nil {
 		return err
 	}
@@ -97,91 +105,93 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 		Result: result, Root: path, Revision: tree.Revision().Commit, FailOn: failOn,
 		Policies: policies.Number(), Digest: policies.Digest, Version: Version(),
 	}
-	for _, write := range writers {
-		if err := write(s); err != nil {
-			return err
-		}
+	var errs []error
+	for _, out := range outputs {
+		errs = append(errs, o.write(out, s))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
 	return o.exit(s)
 }
 
 func (o *scanCommand) exit(s *report.Scan) error {
 	switch {
-	case o.exitZero:
-		return nil
 	case s.Partial():
 		return exitError{ExitUndecided}
-	case s.Blocking() > 0:
-		return exitError{ExitProblems}
 	case s.Objects == 0:
 		return exitError{ExitNothing}
+	case s.Blocking() > 0 && !o.exitZero:
+		return exitError{ExitProblems}
 	}
 	return nil
 }
 
-// openPath returns the tree that a path of this machine lies in, and the path
-// inside it. A file is scanned in the tree of its directory.
-func openPath(path string) (source.Tree, string, error) {
-	info, err := os.Stat(path)
+// openPath returns the tree around a path of this machine, and the path inside
+// it. The tree is the Git work tree that the path lies in, so that overlays
+// reach their bases; or the current directory, if the path is below it; or
+// else the path itself.
+func openPath(name string) (source.Tree, string, error) {
+	real, err := realPath(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, "", fmt.Errorf("%s does not exist", path)
+		return nil, "", fmt.Errorf("%s does not exist", report.Plain(name))
 	}
+	if err != nil {
+		return nil, "", pathError(name, err)
+	}
+	info, err := os.Stat(real)
 	if err != nil {
 		return nil, "", err
 	}
-	root, base := path, "."
+	dir := real
 	if !info.IsDir() {
-		root, base = filepath.Dir(path), filepath.Base(path)
+		dir = filepath.Dir(real)
+	}
+	root := workTree(dir)
+	if here, err := realPath("."); root == "" && err == nil && isInside(here, real) {
+		root = here
+	} else if root == "" {
+		root = dir
+	}
+	inside, err := filepath.Rel(root, real)
+	if err != nil {
+		return nil, "", err
 	}
 	tree, err := source.Disk(root, source.DiskOptions{})
-	return tree, base, err
+	return tree, filepath.ToSlash(inside), err
 }
 
-// writers returns one function for each --output.
-func (o *scanCommand) writers() ([]func(*report.Scan) error, error) {
-	var out []func(*report.Scan) error
-	for _, spec := range o.outputs {
-		format, file, toFile := strings.Cut(spec, "=")
-		write, err := o.writer(format, toFile)
-		if err != nil {
-			return nil, err
-		}
-		if o.quiet >= 2 && !toFile {
-			continue
-		}
-		out = append(out, func(s *report.Scan) error {
-			if !toFile {
-				return write(o.Out, s)
-			}
-			return writeFile(file, func(w io.Writer) error { return write(w, s) })
-		})
+// pathError says of a path on one line what is wrong with it.
+func pathError(name string, err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		err = path.Err
 	}
-	return out, nil
+	return fmt.Errorf("%s: %w", report.Plain(name), err)
 }
 
-func (o *scanCommand) writer(format string, toFile bool) (func(io.Writer, *report.Scan) error, error) {
-	switch format {
-	case "text":
-		opts := report.TextOptions{Quiet: o.quiet > 0, Verbose: o.verbose}
-		if !toFile {
-			opts.Width, opts.Color = o.width(), o.colored()
-			if o.terminal() {
-				opts.Limit = o.limit
-			}
-		}
-		return func(w io.Writer, s *report.Scan) error { return report.Text(w, s, opts) }, nil
-	case "json":
-		return report.JSON, nil
-	case "sarif":
-		return report.SARIF, nil
-	}
-	return nil, withHint(fmt.Errorf("there is no output format %q", format), "use text, json or sarif, with =FILE to write to a file")
-}
-
-func writeFile(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path)
+func realPath(name string) (string, error) {
+	abs, err := filepath.Abs(name)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return errors.Join(write(f), f.Close())
+	return filepath.EvalSymlinks(abs)
+}
+
+// workTree returns the nearest directory upwards that has a .git, or "".
+func workTree(dir string) string {
+	for {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return ""
+		}
+		dir = parent
+	}
+}
+
+func isInside(dir, name string) bool {
+	rel, err := filepath.Rel(dir, name)
+	return err == nil && filepath.IsLocal(rel)
 }

@@ -2,7 +2,7 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,12 +28,13 @@ func newStatus(a *app) *cobra.Command {
 		Short: "Tell what runs, at which revision, and why something does not",
 		Long: `Tell what runs, at which revision, and why something does not.
 
-Exit codes: 0 everything is as Git says, 1 something is blocked, held, failed,
-rolled back or drifted.`,
-		Args: cobra.MaximumNArgs(1),
+Exit codes: 0 everything is as Git says, or on its way there; 1 something is
+blocked, held, failed, rolled back, drifted or out of reach; 2 there is no state.`,
+		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.run(cmd.Context(), append(args, "")[0])
+			return o.run(cmd.Context(), optional(args, ""))
 		},
+		ValidArgsFunction: o.config.completeApplication,
 	}
 	o.config.register(cmd)
 	cmd.Flags().BoolVar(&o.json, "json", false, "write JSON")
@@ -46,32 +47,77 @@ func (o *statusCommand) run(ctx context.Context, name string) error {
 		return err
 	}
 	defer store.Close()
-	if name != "" && cfg.Application(name) == nil {
-		return unknownApplication(cfg, name)
+	if err := checkApplication(cfg, name); err != nil {
+		return err
 	}
-	sources, err := store.Sources(ctx)
+	s, err := readStatus(ctx, cfg, store, name)
 	if err != nil {
 		return err
-	}
-	apps, err := store.Applications(ctx)
-	if err != nil {
-		return err
-	}
-	if err := markDrifted(ctx, store, apps); err != nil {
-		return err
-	}
-	if name != "" {
-		apps = slices.DeleteFunc(apps, func(a state.Application) bool { return a.Name != name })
 	}
 	if o.json {
-		err = o.writeJSON(sources, apps)
+		err = o.writeJSON(s)
 	} else {
-		err = o.writeText(sources, apps, name != "")
+		err = o.writeText(s, name != "")
+		if err == nil {
+			err = noteStaleness(ctx, o.printer(), cfg, store)
+		}
 	}
-	if err == nil && !allGood(sources, apps) {
+	if err == nil && !s.good() {
 		err = exitError{ExitProblems}
 	}
 	return err
+}
+
+// loopStatus is how the configured sources and applications are.
+type loopStatus struct {
+	sources []state.Source
+	apps    []state.Application
+	pins    map[string]string // application → commit that a person pinned
+	removed []string          // applications that are not configured any more
+}
+
+// readStatus reads all, or one application with its source.
+func readStatus(ctx context.Context, cfg *config.Config, store *state.Store, name string) (*loopStatus, error) {
+	s := &loopStatus{pins: map[string]string{}}
+	for _, a := range cfg.Applications {
+		if name != "" && a.Name != name {
+			continue
+		}
+		app, err := store.Application(ctx, a.Name)
+		if errors.Is(err, state.ErrNone) {
+			app, err = state.Application{Name: a.Name, Source: a.Source, Path: a.Path, Cluster: a.Cluster, Status: state.Pending, Reason: "nothing has been decided yet"}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if s.pins[a.Name], err = store.Pin(ctx, a.Name); err != nil {
+			return nil, err
+		}
+		s.apps = append(s.apps, app)
+	}
+	for _, c := range cfg.Sources {
+		if name != "" && c.Name != s.apps[0].Source {
+			continue
+		}
+		source, err := store.Source(ctx, c.Name)
+		if errors.Is(err, state.ErrNone) {
+			source, err = state.Source{Name: c.Name, URL: c.URL, Status: state.Pending, Reason: "not fetched yet"}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.sources = append(s.sources, source)
+	}
+	all, err := store.Applications(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range all {
+		if name == "" && cfg.Application(a.Name) == nil {
+			s.removed = append(s.removed, a.Name)
+		}
+	}
+	return s, markDrifted(ctx, store, s.apps)
 }
 
 // markDrifted shows applications that are ready and have open drifts as drifted.
@@ -87,25 +133,16 @@ func markDrifted(ctx context.Context, store *state.Store, apps []state.Applicati
 	for i := range apps {
 		if objects := open[apps[i].Name]; len(objects) > 0 && apps[i].Status == state.Ready {
 			apps[i].Status = state.Drifted
-			apps[i].Reason = report.Plural(len(objects), "object differs", "objects differ") + " from Git: holdfast drift"
+			apps[i].Reason = report.Plural(len(objects), "object differs", "objects differ") + " from Git: `holdfast drift` tells how"
 			apps[i].Details = objects
 		}
 	}
 	return nil
 }
 
-func allGood(sources []state.Source, apps []state.Application) bool {
-	for _, s := range sources {
-		if isBad(s.Status) {
-			return false
-		}
-	}
-	for _, a := range apps {
-		if isBad(a.Status) {
-			return false
-		}
-	}
-	return true
+func (s *loopStatus) good() bool {
+	return !slices.ContainsFunc(s.sources, func(x state.Source) bool { return isBad(x.Status) }) &&
+		!slices.ContainsFunc(s.apps, func(x state.Application) bool { return isBad(x.Status) })
 }
 
 func isBad(s state.Status) bool {
@@ -116,85 +153,125 @@ func isBad(s state.Status) bool {
 	return true
 }
 
-func (o *statusCommand) writeJSON(sources []state.Source, apps []state.Application) error {
-	for i := range apps {
-		apps[i].Deps, apps[i].Known = nil, nil
-	}
-	enc := json.NewEncoder(o.Out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(struct {
-		Sources      []state.Source
-		Applications []state.Application
-	}{sources, apps})
+type sourceJSON struct {
+	Name     string       `json:"name"`
+	URL      string       `json:"url"`
+	Ref      string       `json:"ref,omitempty"`
+	Status   state.Status `json:"status"`
+	Reason   string       `json:"reason,omitempty"`
+	Problems []string     `json:"problems,omitempty"`
+	Seen     string       `json:"seen,omitempty"`
+	Accepted string       `json:"accepted,omitempty"`
+	Signer   string       `json:"signer,omitempty"`
+	Fetched  time.Time    `json:"fetched,omitzero"`
+	Changed  time.Time    `json:"changed,omitzero"`
 }
 
-func (o *statusCommand) writeText(sources []state.Source, apps []state.Application, details bool) error {
-	p := o.printer()
-	p.Printf("%s", p.Paint(fmt.Sprintf("%-16s %-12s %-9s %-9s  %s", "SOURCE", "STATUS", "ACCEPTED", "SEEN", "FETCHED"), report.Bold))
-	for _, s := range sources {
-		p.Printf("%-16s %s %-9s %-9s  %s", s.Name, statusWord(p, s.Status), short(s.Accepted), short(s.Seen), ago(s.Fetched))
-		o.reason(p, s.Reason, s.Problems, isBad(s.Status))
+type applicationJSON struct {
+	Name     string         `json:"name"`
+	Source   string         `json:"source"`
+	Path     string         `json:"path"`
+	Cluster  string         `json:"cluster"`
+	Status   state.Status   `json:"status"`
+	Reason   string         `json:"reason,omitempty"`
+	Details  []string       `json:"details,omitempty"`
+	Revision string         `json:"revision,omitempty"`
+	Signer   string         `json:"signer,omitempty"`
+	Healthy  string         `json:"healthy,omitempty"`
+	Tried    string         `json:"tried,omitempty"`
+	Outcome  state.Status   `json:"outcome,omitempty"`
+	Pinned   string         `json:"pinned,omitempty"`
+	Digest   string         `json:"digest,omitempty"`
+	Verdicts map[string]int `json:"verdicts,omitempty"`
+	Objects  int            `json:"objects"`
+	Changed  time.Time      `json:"changed,omitzero"`
+	Updated  time.Time      `json:"updated,omitzero"`
+}
+
+func (o *statusCommand) writeJSON(s *loopStatus) error {
+	sources, apps := []sourceJSON{}, []applicationJSON{}
+	for _, x := range s.sources {
+		sources = append(sources, sourceJSON{x.Name, x.URL, x.Ref, x.Status, x.Reason, x.Problems, x.Seen, x.Accepted, x.Signer, x.Fetched, x.Changed})
 	}
+	for _, x := range s.apps {
+		apps = append(apps, applicationJSON{
+			x.Name, x.Source, x.Path, x.Cluster, x.Status, x.Reason, x.Details, x.Revision, x.Signer, x.Healthy,
+			x.Tried, x.Outcome, s.pins[x.Name], x.Digest, x.Verdicts, x.Objects, x.Changed, x.Updated,
+		})
+	}
+	return writeJSON(o.Out, struct {
+		Sources      []sourceJSON      `json:"sources"`
+		Applications []applicationJSON `json:"applications"`
+	}{sources, apps}, true)
+}
+
+func (o *statusCommand) writeText(s *loopStatus, details bool) error {
+	p := o.printer()
+	bold := []report.Style{report.Bold}
+	sources := table{rows: []row{{cells: []string{"SOURCE", "STATUS", "ACCEPTED", "SEEN", "FETCHED"}, all: bold}}}
+	for _, x := range s.sources {
+		sources.add(row{
+			cells:  []string{x.Name, string(x.Status), orDash(short(x.Accepted)), orDash(short(x.Seen)), ago(x.Fetched)},
+			styles: map[int][]report.Style{1: statusStyle(x.Status)},
+			below:  reasonLines(x.Reason, x.Problems, isBad(x.Status)),
+		})
+	}
+	sources.print(p)
 	p.Printf("")
-	p.Printf("%s", p.Paint(fmt.Sprintf("%-16s %-12s %-9s %-9s %7s  %s", "APPLICATION", "STATUS", "LIVE", "HEALTHY", "OBJECTS", "SIGNED BY"), report.Bold))
-	for _, a := range apps {
-		p.Printf("%-16s %s %-9s %-9s %7d  %s", a.Name, statusWord(p, a.Status), short(a.Revision), short(a.Healthy), a.Objects, report.Plain(a.Signer))
-		o.reason(p, a.Reason, a.Details, details || isBad(a.Status))
+	apps := table{rows: []row{{cells: []string{"APPLICATION", "STATUS", "LIVE", "HEALTHY", "OBJECTS", "SIGNED BY"}, all: bold}}}
+	for _, x := range s.apps {
+		below := reasonLines(x.Reason, x.Details, details || isBad(x.Status))
+		if pin := s.pins[x.Name]; pin != "" {
+			below = append(below, fmt.Sprintf("    pinned to %s: `holdfast rollback %s --resume` ends it", report.Plain(short(pin)), x.Name))
+		}
+		apps.add(row{
+			cells:  []string{x.Name, string(x.Status), orDash(short(x.Revision)), orDash(short(x.Healthy)), fmt.Sprint(x.Objects), orDash(x.Signer)},
+			styles: map[int][]report.Style{1: statusStyle(x.Status)},
+			below:  below,
+		})
+	}
+	apps.print(p)
+	if len(s.removed) > 0 {
+		p.Printf("\nNot in the configuration any more, and left as they are: %s", report.Plain(strings.Join(s.removed, ", ")))
 	}
 	return p.Err()
 }
 
-func (o *statusCommand) reason(p *report.Printer, reason string, details []string, all bool) {
-	if reason == "" {
-		return
+func orDash(s string) string {
+	if s == "" {
+		return "-"
 	}
-	p.Printf("    %s", report.Plain(reason))
+	return s
+}
+
+// reasonLines are the lines below a source or an application.
+func reasonLines(reason string, details []string, all bool) (lines []string) {
+	if reason == "" {
+		return nil
+	}
+	for _, line := range plainLines(reason) {
+		lines = append(lines, "    "+line)
+	}
 	if !all {
-		return
+		return lines
 	}
 	for i, d := range details {
 		if i == 10 {
-			p.Printf("      … and %d more: --json shows all", len(details)-i)
-			break
+			return append(lines, fmt.Sprintf("      … and %d more: --json shows all", len(details)-i))
 		}
-		for line := range strings.Lines(d) {
-			p.Printf("      %s", report.Plain(line))
+		for _, line := range plainLines(d) {
+			lines = append(lines, "      "+line)
 		}
 	}
+	return lines
 }
 
-func statusWord(p *report.Printer, s state.Status) string {
-	word := fmt.Sprintf("%-12s", s)
+func statusStyle(s state.Status) []report.Style {
 	switch {
 	case s == state.Ready:
-		return p.Paint(word, report.Green)
+		return []report.Style{report.Green}
 	case isBad(s):
-		return p.Paint(word, report.Red)
+		return []report.Style{report.Red}
 	}
-	return p.Paint(word, report.Yellow)
-}
-
-// ago tells how long ago something was, as kubectl does.
-func ago(t time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	d := time.Since(t)
-	switch {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%ds ago", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%dm ago", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh ago", int(d.Hours()))
-	}
-	return fmt.Sprintf("%dd ago", int(d.Hours()/24))
-}
-
-func unknownApplication(cfg *config.Config, name string) error {
-	var names []string
-	for _, a := range cfg.Applications {
-		names = append(names, a.Name)
-	}
-	return withHint(fmt.Errorf("there is no application %q in %s", name, cfg.File.Path), "known: %s", strings.Join(names, ", "))
+	return []report.Style{report.Yellow}
 }

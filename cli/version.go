@@ -29,14 +29,18 @@ func Version() string {
 	return version
 }
 
+func versionLine() string {
+	return fmt.Sprintf("holdfast %s (%s, %s/%s)\n", Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
 func newVersion(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  takes(0, 0),
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintf(a.Out, "holdfast %s (%s, %s/%s)\n", Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return nil
+			_, err := fmt.Fprint(a.Out, versionLine())
+			return err
 		},
 	}
 }

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/holdfast-dev/holdfast/report"
+)
+
+// formatNames are those of --output.
+const formatNames = "text, concise, json, sarif"
+
+// output is one --output: a format, and the file that it goes to; "" is
+// standard output.
+type output struct{ format, file string }
+
+// parseOutputs reads the --output flags. Text goes to standard output if
+// nothing else does.
+func (o *scanCommand) parseOutputs() ([]output, error) {
+	var all []output
+	for _, spec := range o.outputs {
+		format, file, toFile := strings.Cut(spec, "=")
+		switch {
+		case !slices.Contains(strings.Split(formatNames, ", "), format):
+			return nil, withHint(fmt.Errorf("there is no output format %q", format), "use one of %s, with =FILE to write to a file", formatNames)
+		case toFile && file == "":
+			return nil, fmt.Errorf("--output %s names no file", spec)
+		}
+		all = append(all, output{format, file})
+	}
+	toOut := slices.DeleteFunc(slices.Clone(all), func(out output) bool { return out.file != "" })
+	switch len(toOut) {
+	case 0:
+		all = append([]output{{format: "text"}}, all...)
+	case 1:
+	default:
+		return nil, withHint(fmt.Errorf("%s and %s cannot both go to standard output", toOut[0].format, toOut[1].format),
+			"write one to a file: --output %s=FILE", toOut[1].format)
+	}
+	return all, nil
+}
+
+func (o *scanCommand) write(out output, s *report.Scan) error {
+	switch {
+	case out.file != "":
+		f, err := os.Create(out.file)
+		if err != nil {
+			return fmt.Errorf("--output %s: %w", out.format, pathError(out.file, err))
+		}
+		return errors.Join(o.encode(f, out, s), f.Close())
+	case o.quiet >= 2:
+		return nil
+	}
+	return o.encode(o.Out, out, s)
+}
+
+func (o *scanCommand) encode(w io.Writer, out output, s *report.Scan) error {
+	switch out.format {
+	case "concise":
+		return report.Concise(w, s)
+	case "json":
+		return report.JSON(w, s)
+	case "sarif":
+		return report.SARIF(w, s)
+	}
+	opts := report.TextOptions{Quiet: o.quiet > 0, Verbose: o.verbose}
+	if out.file == "" {
+		opts.Width, opts.Color = o.width(), o.colored()
+		if o.terminal() {
+			opts.Limit = o.limit
+		}
+	}
+	return report.Text(w, s, opts)
+}

@@ -1,0 +1,123 @@
+package cli_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/holdfast-dev/holdfast/cli"
+	"github.com/holdfast-dev/holdfast/setup"
+)
+
+func TestMain(m *testing.M) {
+	if served, err := setup.ServeWorker(os.Args); served {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(cli.ExitUndecided)
+		}
+		return
+	}
+	testscript.Main(m, map[string]func(){
+		"holdfast": func() {
+			os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+		},
+	})
+}
+
+// TestScripts runs the transcripts in testdata/script: each is a command line
+// with its exit code, and what a person sees. With UPDATE=1 the expected
+// outputs are written anew, to be read before they are committed.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE") != "",
+		Setup: func(env *testscript.Env) error {
+			for _, name := range []string{"NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "KUBECONFIG"} {
+				env.Setenv(name, "")
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":   exits,
+			"loop":    loop,
+			"replace": replace,
+		},
+	})
+}
+
+// exits N holdfast args... runs a program that must exit with N. What it wrote
+// is in $WORK/out and $WORK/err, without what differs from run to run.
+func exits(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) < 2 {
+		ts.Fatalf("usage: exits code program [args...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("the exit code is %d, want %d", got, want)
+	}
+	for _, name := range []string{"stdout", "stderr"} {
+		file := filepath.Join(ts.Getenv("WORK"), strings.TrimPrefix(name, "std"))
+		ts.Check(os.WriteFile(file, []byte(steady(ts.ReadFile(name))), 0o600))
+	}
+}
+
+var unsteady = []struct {
+	pattern *regexp.Regexp
+	instead string
+}{
+	{regexp.MustCompile(`in \d+ ms|in \d+\.\d s`), "in 0 ms"},
+	{regexp.MustCompile(`\d+[smhd] ago`), "0s ago"},
+	{regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ`), "2026-01-01 00:00:00Z"},
+	{regexp.MustCompile(`sha256:[0-9a-f]{64}`), "sha256:0"},
+	{regexp.MustCompile(`holdfast-ledger\+[0-9a-f]{8}`), "holdfast-ledger+00000000"},
+	{regexp.MustCompile(`[A-Za-z0-9+/]{43}=`), "HASH="},
+	{regexp.MustCompile(`/[^ :]*/script-[^/ ]+`), "$$WORK"},
+}
+
+// steady replaces times and digests.
+func steady(text string) string {
+	for _, u := range unsteady {
+		text = u.pattern.ReplaceAllString(text, u.instead)
+	}
+	return text
+}
+
+// replace FILE OLD NEW changes the text of a file.
+func replace(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 3 {
+		ts.Fatalf("usage: replace file old new")
+	}
+	before := ts.ReadFile(args[0])
+	after := strings.Replace(before, args[1], args[2], 1)
+	if before == after {
+		ts.Fatalf("%s has no %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(after), 0o600))
+}
+
+// loop DIR prepares in DIR/state what a loop leaves behind.
+func loop(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 1 {
+		ts.Fatalf("usage: loop directory")
+	}
+	ts.Check(writeLoop(ts.MkAbs(args[0]), plainTexts))
+}

@@ -51,7 +51,7 @@ func (c *checker) forward(ctx context.Context, accepted, tip string) (bool, erro
 	}
 	switch other := c.branchAt(tip); {
 	case back:
-		c.add(problem(RefRollback, "If going back is wanted, commit the older content on top (git revert), or acknowledge the rollback.",
+		c.add(problem(RefRollback, "If going back is wanted, commit the older content on top (git revert), or pin the commit as verify.root.",
 			"the branch went back from %s to %s and loses %s", short(accepted), short(tip), text))
 	case other != "":
 		c.add(problem(RefTeleport, hintRewrite,

@@ -169,6 +169,7 @@ func (r *run) steps(ctx context.Context) error {
 		return err
 	}
 	if r.sameAsLive() {
+		r.st.Tried, r.st.Outcome = r.rev.Commit, state.Ready
 		return r.keep(r.rendering.Deps)
 	}
 	r.judge(ctx)

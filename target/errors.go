@@ -96,7 +96,7 @@ type ThresholdError struct {
 
 // Error names the limit and how to go on.
 func (e *ThresholdError) Error() string {
-	return fmt.Sprintf("prune would delete %d of %d objects, more than %s; nothing was deleted: confirm the prune, raise the limit, or bring the objects back in Git",
+	return fmt.Sprintf("prune would delete %d of %d objects, more than %s; nothing was deleted: raise the limit in the configuration, or bring the objects back in Git",
 		e.Would, e.Of, e.Limit)
 }
 

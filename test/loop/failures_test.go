@@ -48,7 +48,7 @@ func TestBadRevisions(t *testing.T) {
 		{"a kustomization with a remote base", "bad/kustomization.yaml:2", func() {
 			r.repo.Write(map[string]string{"bad/kustomization.yaml": "resources:\n- https://github.com/example/base?ref=main\n"})
 		}},
-		{"a chart with an endless template", "bad/templates/loop.yaml", func() {
+		{"a chart with an endless template", "loop without end", func() {
 			r.repo.Write(map[string]string{
 				"bad/Chart.yaml":          "apiVersion: v2\nname: bad\nversion: 1.0.0\n",
 				"bad/templates/loop.yaml": "{{ range until 100000 }}{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}{{ end }}",

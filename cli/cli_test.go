@@ -123,13 +123,13 @@ func TestHostileTextStaysText(t *testing.T) {
 	badConfig := filepath.Join(dir, "bad.yaml")
 	write(t, badConfig, hostileConfig+"\"\\e[2J\\u202e\\x9b31m\\nFAKE\": 1\n")
 	files := filepath.Join(dir, "files")
-	write(t, filepath.Join(files, "a\x1b[2J\u202e.yaml"), `apiVersion: v1
+	write(t, files+"/a\x1b[2J\u202e.yaml", `apiVersion: v1
 kind: Pod
 metadata: {name: "web\e[31m\u202e", namespace: shop}
 spec:
   containers: [{name: "c\e]0;pwned\a", image: "i\x9b2J"}]
 `)
-	write(t, filepath.Join(files, "b\x1b[2J.yaml"), "apiVersion: v1\nkind: [\x1b[2J\n")
+	write(t, files+"/b\x1b[2J.yaml", "apiVersion: v1\nkind: [\x1b[2J\n")
 	pack := filepath.Join(dir, "pack")
 	write(t, filepath.Join(pack, "p.yaml"), `apiVersion: holdfast.dev/v1alpha1
 kind: Policy

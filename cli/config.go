@@ -119,18 +119,18 @@ func loadPolicies(opts setup.PolicyOptions) (*setup.Policies, error) {
 }
 
 // mistakes takes joined errors apart.
-func mistakes(err error) []error {
-	switch joined := err.(type) {
-	case nil:
-		return nil
-	case interface{ Unwrap() []error }:
-		var all []error
-		for _, e := range joined.Unwrap() {
-			all = append(all, mistakes(e)...)
-		}
-		return all
+func mistakes(err error) (all []error) {
+	joined, ok := errors.AsType[interface {
+		error
+		Unwrap() []error
+	}](err)
+	if !ok {
+		return []error{err}
 	}
-	return []error{err}
+	for _, e := range joined.Unwrap() {
+		all = append(all, mistakes(e)...)
+	}
+	return all
 }
 
 // configuredPolicies are those that the loop uses.

@@ -63,7 +63,7 @@ func blocks(page, language string) (all []string) {
 var (
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
-	fenced  = regexp.MustCompile("(?ms)^```.*?^```$")
+	fenced  = regexp.MustCompile("(?ms)^```.*?\n```$")
 )
 
 func TestLinksLeadSomewhere(t *testing.T) {

@@ -3,13 +3,17 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/holdfast-dev/holdfast/cli"
+	"github.com/holdfast-dev/holdfast/ledger"
+	"github.com/holdfast-dev/holdfast/state"
 )
 
 // call runs one command line like a program.
@@ -211,5 +215,96 @@ func TestPolicyReferenceIsCurrent(t *testing.T) {
 	}
 	if string(got) != want {
 		t.Error("docs/policies.md is not what the policies say: run `make docs`")
+	}
+}
+
+func TestTwoLoopsKeepOutOfEachOthersState(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "holdfast.yaml")
+	write(t, config, hostileConfig)
+	log, err := ledger.Open(filepath.Join(dir, "state", "ledger"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	_, stderr, code := call(t, "run", "-c", config)
+	if code != cli.ExitUndecided || !strings.Contains(stderr, "another `holdfast run` uses "+filepath.Join(dir, "state")) {
+		t.Errorf("exits with %d and says %q", code, stderr)
+	}
+}
+
+// TestStaleStateIsToldToBeSo keeps an old answer from looking like a new one.
+func TestStaleStateIsToldToBeSo(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "holdfast.yaml")
+	write(t, config, hostileConfig)
+	store, err := state.Open(filepath.Join(dir, "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	const note = "note: nothing was fetched since "
+	for _, test := range []struct {
+		reason string
+		source state.Source
+		told   bool
+	}{
+		{"a source that is fetched as often as it should", state.Source{Status: state.Ready, Fetched: time.Now()}, false},
+		{"a source that nobody fetches", state.Source{Status: state.Ready, Fetched: time.Now().Add(-time.Hour)}, true},
+		{"a source that does not answer says so itself", state.Source{Status: state.Unreachable, Fetched: time.Now().Add(-time.Hour)}, false},
+	} {
+		test.source.Name = "fleet"
+		if err := store.PutSource(t.Context(), test.source); err != nil {
+			t.Fatal(err)
+		}
+		for _, command := range []string{"status", "drift"} {
+			stdout, _, _ := call(t, command, "-c", config)
+			if strings.Contains(stdout, note) != test.told {
+				t.Errorf("%s: holdfast %s says\n%s", test.reason, command, stdout)
+			}
+		}
+	}
+}
+
+// TestPlanKnowsWhatRuns: the gate of a plan is that of the loop, for which
+// findings that are live already do not block.
+func TestPlanKnowsWhatRuns(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "holdfast.yaml")
+	write(t, config, strings.Replace(hostileConfig, "{name: prod}", "{name: prod, kubeconfig: none}", 1))
+	write(t, filepath.Join(dir, "apps", "web", "pod.yaml"), `apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec: {containers: [{name: web, image: "web:1", securityContext: {privileged: true}}]}
+`)
+	var found struct {
+		Findings []struct{ Fingerprint string }
+	}
+	stdout, _, _ := call(t, "scan", dir+"/apps", "-o", "json")
+	if err := json.Unmarshal([]byte(stdout), &found); err != nil || len(found.Findings) == 0 {
+		t.Fatalf("%v: %s", err, stdout)
+	}
+	plan := func() string {
+		stdout, _, _ := call(t, "plan", "web", "-c", config, "--from", dir)
+		first, _, _ := strings.Cut(stdout, "\n")
+		return first
+	}
+	if got := plan(); got != "BLOCKED" {
+		t.Errorf("before anything runs, the plan says %q", got)
+	}
+	app := state.Application{Name: "web", Status: state.Ready}
+	for _, f := range found.Findings {
+		app.Known = append(app.Known, f.Fingerprint)
+	}
+	store, err := state.Open(filepath.Join(dir, "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if err := store.PutApplication(t.Context(), app); err != nil {
+		t.Fatal(err)
+	}
+	if got := plan(); got != "ALLOWED" {
+		t.Errorf("with the same findings live, the plan says %q", got)
 	}
 }

@@ -39,6 +39,10 @@ type Unit struct {
 	uses []string // what it takes in
 }
 
+// Parts returns the files and directories that the unit is made of, as far as
+// they are known without rendering it.
+func (u Unit) Parts() []string { return u.uses }
+
 // Renderer is one way to turn files into resources.
 type Renderer interface {
 	// Name is what Unit.Renderer and Origin.Renderer say.

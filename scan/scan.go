@@ -119,8 +119,44 @@ func (s *Scanner) unit(ctx context.Context, tree source.Tree, unit render.Unit) 
 	if err != nil {
 		rendered = &render.Result{Problems: []render.Problem{render.AsProblem(unit.Path, err)}}
 	}
+	if len(rendered.Resources) == 0 && len(rendered.Problems) > 0 {
+		s.parts(ctx, tree, unit, rendered)
+	}
 	judged = Judge(ctx, s.Evaluator, resource.NewSet(rendered.Resources), stageOf(unit))
 	return rendered, judged, ctx.Err()
+}
+
+// parts judges the manifests that an overlay is made of when it cannot be
+// rendered, so that what is wrong with it does not hide what is wrong with them.
+// What else a unit is made of is passed over with the reason.
+func (s *Scanner) parts(ctx context.Context, tree source.Tree, unit render.Unit, result *render.Result) {
+	for _, part := range unit.Parts() {
+		entry, err := tree.Stat(part)
+		switch {
+		case err != nil:
+		case entry.Mode.Regular():
+			s.part(ctx, tree, unit, part, result)
+		case unit.Renderer == "helm": // an overlay's directories are units of their own
+			_ = source.Walk(tree, part, func(path string, e source.Entry) error {
+				if e.Mode.Regular() {
+					s.part(ctx, tree, unit, path, result)
+				}
+				return nil
+			})
+		}
+	}
+}
+
+func (s *Scanner) part(ctx context.Context, tree source.Tree, unit render.Unit, path string, result *render.Result) {
+	if unit.Renderer == "kustomize" {
+		alone, err := s.render(ctx, tree, render.Unit{Path: path, Renderer: "manifest"})
+		if err == nil && len(alone.Resources) > 0 {
+			result.Resources = append(result.Resources, alone.Resources...)
+			result.Files = append(result.Files, alone.Files...)
+			return
+		}
+	}
+	result.Skipped = append(result.Skipped, render.Skipped{Path: path, Reason: "part of " + unit.Path + ", which cannot be rendered"})
 }
 
 func (s *Scanner) render(ctx context.Context, tree source.Tree, unit render.Unit) (*render.Result, error) {

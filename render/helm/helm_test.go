@@ -406,6 +406,9 @@ func TestFails(t *testing.T) { rendertest.Fails(t, inProcess()) }
 // Templates without end give an error within the limit, whatever they do, and
 // the caller's memory stays as it was.
 func TestEndless(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector does not work with little memory")
+	}
 	nested := "{{ range until 10000 }}{{ range until 10000 }}{{ range until 10000 }}%s{{ end }}{{ end }}{{ end }}"
 	pool := newPool(t, worker.Limits{Time: 2 * time.Second, Memory: 512 << 20})
 	for _, tt := range []struct{ reason, template string }{

@@ -100,7 +100,8 @@ func explain(ctx, bounded context.Context, job string, limits Limits, w *process
 		return &LimitError{Job: job, Reason: fmt.Sprintf("its result is larger than %d bytes", limits.Output)}
 	}
 	switch last := w.lastWords(); {
-	case strings.Contains(last, "out of memory"), strings.Contains(last, "cannot allocate memory"):
+	case strings.Contains(last, "out of memory"), strings.Contains(last, "cannot allocate memory"),
+		strings.Contains(last, "failed to create new OS thread"):
 		return &LimitError{Job: job, Reason: fmt.Sprintf("it needs more than %d MiB of memory", limits.Memory>>20)}
 	case strings.Contains(last, "stack overflow"), strings.Contains(last, "stack exceeds"):
 		return &LimitError{Job: job, Reason: "it recurses too deeply"}

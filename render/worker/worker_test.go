@@ -168,6 +168,9 @@ func TestTreeErrorsCrossTheProcess(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector does not work with little memory")
+	}
 	tree := source.Memory(nil)
 	pool := newPool(t, worker.Limits{Time: 3 * time.Second, Memory: 256 << 20, Output: 1 << 20})
 	for _, tt := range []struct{ reason, job, want string }{

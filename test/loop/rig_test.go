@@ -62,6 +62,7 @@ type rig struct {
 	server  *gittest.Server
 	dir     string
 	root    string // pinned commit
+	id      string // of the rig
 	apps    []string
 	store   *state.Store
 	log     lockedBuffer
@@ -85,6 +86,7 @@ func newRigOn(t *testing.T, cluster *testcluster.Cluster, files map[string]strin
 		all[path] = content
 	}
 	r.root = r.repo.Commit("Begin", all)
+	r.id = r.root[:12]
 	return r
 }
 
@@ -113,7 +115,7 @@ applications:
 }
 
 // namespace is where the rig keeps inventories.
-func (r *rig) namespace() string { return "holdfast-" + strings.ToLower(filepath.Base(r.root[:12])) }
+func (r *rig) namespace() string { return "holdfast-" + r.id }
 
 // start starts the loop; it stops at the end of the test.
 func (r *rig) start() {

@@ -6,9 +6,12 @@
 //	Options   what a renderer may know besides the files
 //	Result    resources with their origins, problems with their places, and
 //	          what was passed over with the reason
+//	Composer  a renderer whose units take in other files and units
+//	Discover  all units of a tree, with an account of every file
+//	App       the one unit at a path
 //
-// A renderer reads files through a source.Tree only. It never runs a program,
-// opens a connection, or asks a cluster.
+// A renderer reads files through a source.Tree only. It never opens a connection
+// or asks a cluster, and runs no program but its own, as a worker.
 package render
 
 import (

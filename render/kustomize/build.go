@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/kustomize/api/resmap"
 	kresource "sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
 
 	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/render/worker"
@@ -50,8 +51,8 @@ type origin struct {
 	Generator    string // that generator's kind
 }
 
-// oneBuild guards kustomize's schema of Kubernetes kinds, a global that each
-// build sets anew.
+// oneBuild guards kustomize's schema of Kubernetes kinds, a global that builds
+// set up and change.
 var oneBuild sync.Mutex
 
 func build(ctx context.Context, tree source.Tree, message []byte) ([]byte, error) {
@@ -63,6 +64,12 @@ func build(ctx context.Context, tree source.Tree, message []byte) ([]byte, error
 	defer oneBuild.Unlock()
 
 	fsys := &treeFS{ctx: ctx, tree: tree, root: req.Dir, read: map[string]bool{}}
+	// A schema that one application brings would stay for the ones after it.
+	defer func() {
+		if fsys.schema {
+			openapi.ResetOpenAPI()
+		}
+	}()
 	opts := krusty.MakeDefaultOptions()
 	// The tree is the boundary: files beside the directory are as good as bases
 	// beside it.

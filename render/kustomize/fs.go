@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/holdfast-dev/holdfast/render"
@@ -27,6 +28,8 @@ type treeFS struct {
 	tree source.Tree
 	root string // path of the directory that is built
 	read map[string]bool
+	// schema is set when a kustomization brings definitions of kinds.
+	schema bool
 
 	// stop is the first reason to give up. Kustomize tries other meanings of an
 	// entry when a read fails, so a refusal must also fail all reads after it.
@@ -142,8 +145,14 @@ func (t *treeFS) ReadFile(name string) ([]byte, error) {
 	if p, refused := refuse(name, content); refused {
 		return nil, t.fail(p)
 	}
-	if isKustomizationFile(path.Base(name)) && path.Dir(name) == t.root {
-		return withOrigins(content), nil
+	if isKustomizationFile(path.Base(name)) {
+		var k types.Kustomization
+		if k.Unmarshal(content) == nil && len(k.OpenAPI)+len(k.Crds) > 0 {
+			t.schema = true
+		}
+		if path.Dir(name) == t.root {
+			return withOrigins(content), nil
+		}
 	}
 	return content, nil
 }

@@ -2,16 +2,13 @@ package kustomize_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/kustomize/api/krusty"
@@ -420,65 +417,6 @@ func TestLinks(t *testing.T) {
 			t.Errorf("%s: a link out of the tree gives %v", name, err)
 		}
 	}
-}
-
-// Doubling bases and doubling copies must end at a limit, and leave the caller as
-// it was.
-func TestBombs(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector does not work with little memory")
-	}
-	bases := map[string]string{"leaf/kustomization.yaml": "resources: [a.yaml]\n", "leaf/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n"}
-	below := "leaf"
-	for i := range 40 {
-		for _, side := range []string{"l", "r"} {
-			bases[fmt.Sprintf("%s%d/kustomization.yaml", side, i)] = fmt.Sprintf("namePrefix: %s\nresources: [../%s]\n", side, below)
-		}
-		bases[fmt.Sprintf("n%d/kustomization.yaml", i)] = fmt.Sprintf("resources: [../l%d, ../r%d]\n", i, i)
-		below = fmt.Sprintf("n%d", i)
-	}
-	bases["kustomization.yaml"] = "resources: [" + below + "]\n"
-
-	var ops strings.Builder
-	for i := range 60 {
-		fmt.Fprintf(&ops, "- {op: copy, from: /data, path: /data/k%d}\n", i)
-	}
-	copies := map[string]string{
-		"kustomization.yaml": "resources: [a.yaml]\npatches:\n- path: ops.yaml\n  target: {kind: ConfigMap}\n",
-		"a.yaml":             "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  a: b\n",
-		"ops.yaml":           ops.String(),
-	}
-	pool := newPool(t, worker.Limits{Time: 3 * time.Second, Memory: 512 << 20})
-	for name, files := range map[string]map[string]string{"bases": bases, "copies": copies} {
-		start := time.Now()
-		_, err := kustomize.New(pool).Render(t.Context(), source.Memory(files), ".", render.Options{})
-		if !worker.IsLimit(err) || time.Since(start) > 20*time.Second {
-			t.Errorf("%s: got %v after %s, want a LimitError", name, err, time.Since(start))
-		}
-	}
-	// Without a process, reads are where a build of too many bases ends.
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	if _, err := inProcess().Render(ctx, source.Memory(bases), ".", render.Options{}); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v, want the context's error", err)
-	}
-}
-
-// Builds share globals of the library: run with -race.
-func TestConcurrentBuilds(t *testing.T) {
-	r := inProcess()
-	tree := source.Memory(shop)
-	var wg sync.WaitGroup
-	for range 4 {
-		for _, dir := range []string{"overlays/prod", "overlays/dev", "base"} {
-			wg.Go(func() {
-				if _, err := r.Render(context.Background(), tree, dir, render.Options{}); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-	}
-	wg.Wait()
 }
 
 func TestDiscovery(t *testing.T) {

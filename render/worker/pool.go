@@ -158,7 +158,7 @@ type process struct {
 	in     *bufio.Writer
 	out    *bufio.Reader
 	stdin  io.Closer
-	stderr *head
+	stderr *messages
 	retire *time.Timer
 	kill   func()
 	exited chan struct{}
@@ -179,7 +179,7 @@ func start(cmd *exec.Cmd) (*process, error) {
 	}
 	w := &process{
 		cmd: cmd, stdin: stdin, in: bufio.NewWriter(stdin), out: bufio.NewReader(stdout),
-		stderr: &head{}, exited: make(chan struct{}),
+		stderr: &messages{}, exited: make(chan struct{}),
 	}
 	cmd.Stderr = w.stderr
 	if err := cmd.Start(); err != nil {
@@ -198,6 +198,7 @@ func start(cmd *exec.Cmd) (*process, error) {
 // do runs one job. jobErr is the job's own error; err one of the process, which
 // is of no more use then.
 func (w *process) do(h jobHeader, tree source.Tree, request []byte) (response []byte, jobErr, err error) {
+	w.stderr.forget()
 	head, err := json.Marshal(h)
 	if err != nil {
 		return nil, nil, err
@@ -268,32 +269,58 @@ func answer(tree source.Tree, kind byte, path string) ([]byte, error) {
 func (w *process) lastWords() string {
 	w.kill()
 	<-w.exited
-	lines := strings.Split(w.stderr.String(), "\n")
-	for _, line := range lines {
-		if strings.HasPrefix(line, "fatal error:") || strings.HasPrefix(line, "runtime: goroutine stack exceeds") {
-			return line
+	return w.stderr.cause()
+}
+
+// messages picks out of what a process writes the line that tells why it ended:
+// that of the runtime, or else the first. Engines write warnings, and the runtime
+// writes long traces.
+type messages struct {
+	mu           sync.Mutex
+	line         []byte // that is being written, up to maxMessage bytes
+	first, fatal string
+}
+
+const maxMessage = 500
+
+func (m *messages) Write(p []byte) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for rest := p; len(rest) > 0; {
+		text, after, ended := bytes.Cut(rest, []byte("\n"))
+		m.line = append(m.line, text[:min(len(text), maxMessage-len(m.line))]...)
+		if ended {
+			m.end()
 		}
-	}
-	return strings.TrimSpace(lines[0])
-}
-
-// head keeps the first bytes written to it.
-type head struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (h *head) Write(p []byte) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if room := 4096 - h.buf.Len(); room > 0 {
-		h.buf.Write(p[:min(room, len(p))])
+		rest = after
 	}
 	return len(p), nil
 }
 
-func (h *head) String() string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.buf.String()
+func (m *messages) end() {
+	line := strings.TrimSpace(string(m.line))
+	m.line = m.line[:0]
+	switch {
+	case m.fatal == "" && (strings.HasPrefix(line, "fatal error:") || strings.HasPrefix(line, "runtime: goroutine stack exceeds")):
+		m.fatal = line
+	case m.first == "":
+		m.first = line
+	}
+}
+
+// forget drops what the last job caused.
+func (m *messages) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.line, m.first, m.fatal = m.line[:0], "", ""
+}
+
+func (m *messages) cause() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.end()
+	if m.fatal != "" {
+		return m.fatal
+	}
+	return m.first
 }

@@ -36,7 +36,13 @@ var jobs = worker.Jobs{
 		large, _ := errors.AsType[*source.TooLargeError](err)
 		return fmt.Appendf(nil, "absent %t, escape %v, large %v", source.IsNotExist(err), escape, large), nil
 	},
-	"loop":  func(context.Context, source.Tree, []byte) ([]byte, error) { spin(); return nil, nil },
+	"loop": func(context.Context, source.Tree, []byte) ([]byte, error) { spin(); return nil, nil },
+	"warn": func(context.Context, source.Tree, []byte) ([]byte, error) {
+		for range 1000 {
+			fmt.Fprintln(os.Stderr, "Warning: this is deprecated")
+		}
+		return nil, nil
+	},
 	"hoard": func(context.Context, source.Tree, []byte) ([]byte, error) { return hoard(), nil },
 	"recurse": func(context.Context, source.Tree, []byte) ([]byte, error) {
 		return fmt.Append(nil, recurse(1)), nil
@@ -173,6 +179,9 @@ func TestLimits(t *testing.T) {
 	}
 	tree := source.Memory(nil)
 	pool := newPool(t, worker.Limits{Time: 3 * time.Second, Memory: 256 << 20, Output: 1 << 20})
+	if _, err := pool.Run(context.Background(), "warn", tree, nil); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct{ reason, job, want string }{
 		{"a loop that never ends", "loop", "took longer than 3s"},
 		{"memory without end", "hoard", "more than 256 MiB of memory"},

@@ -118,3 +118,30 @@ func TestResultDoesNotDependOnScheduling(t *testing.T) {
 		}
 	}
 }
+
+func TestPlainManifestsAreJudgedTogether(t *testing.T) {
+	files := map[string]string{
+		"ns.yaml":     "apiVersion: v1\nkind: Namespace\nmetadata: {name: n}\n",
+		"pod.yaml":    privileged,
+		"policy.yaml": "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: deny, namespace: n}\nspec: {podSelector: {}, policyTypes: [Ingress]}\n",
+	}
+	has := func() bool {
+		result, err := scanner(t).Run(context.Background(), source.Memory(files), ".")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range result.Findings {
+			if f.Rule.ID == "HF-K8S-064" {
+				return true
+			}
+		}
+		return false
+	}
+	if has() {
+		t.Error("the NetworkPolicy in another file was not seen")
+	}
+	delete(files, "policy.yaml")
+	if !has() {
+		t.Error("a namespace without a NetworkPolicy was not found")
+	}
+}

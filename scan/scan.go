@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -66,39 +65,67 @@ type Counts struct {
 	Findings []*finding.Finding
 }
 
-// Run scans what is below dir, a directory or file of the tree.
+// Run scans what is below dir, a directory or file of the tree. Plain manifests
+// are judged together, wherever they are; an overlay or a chart by itself.
 func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Result, error) {
 	start := time.Now()
 	units, skipped, err := render.Discover(tree, dir, s.Renderers)
 	if err != nil {
 		return nil, err
 	}
+	rendered := make([]*render.Result, len(units))
+	err = s.each(ctx, len(units), func(ctx context.Context, i int) (err error) {
+		rendered[i], err = s.unit(ctx, tree, units[i])
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	plain := resource.NewSet(plainManifests(units, rendered))
+	judged := make([]Judgement, len(units))
+	err = s.each(ctx, len(units), func(ctx context.Context, i int) error {
+		set := plain
+		if units[i].Renderer != manifestRenderer {
+			set = resource.NewSet(rendered[i].Resources)
+		}
+		judged[i] = judge(ctx, s.Evaluator, rendered[i].Resources, set, stageOf(units[i]))
+		return ctx.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
 	result := &Result{Skipped: skipped, Verdicts: map[policy.Verdict]int{}}
 	files := map[string]bool{}
-	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(s.jobs())
-	for _, unit := range units {
-		group.Go(func() error {
-			rendered, judged, err := s.unit(ctx, tree, unit)
-			if err != nil {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			result.add(unit, rendered, judged)
-			for _, f := range rendered.Files {
-				files[f] = true
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
+	for i, unit := range units {
+		result.add(unit, rendered[i], judged[i])
+		for _, f := range rendered[i].Files {
+			files[f] = true
+		}
 	}
 	result.finish(files)
 	result.Elapsed = time.Since(start)
 	return result, nil
+}
+
+// each calls do for 0 to n-1, some at a time.
+func (s *Scanner) each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(s.jobs())
+	for i := range n {
+		group.Go(func() error { return do(ctx, i) })
+	}
+	return group.Wait()
+}
+
+const manifestRenderer = "manifest"
+
+func plainManifests(units []render.Unit, rendered []*render.Result) (out []*resource.Resource) {
+	for i, unit := range units {
+		if unit.Renderer == manifestRenderer {
+			out = append(out, rendered[i].Resources...)
+		}
+	}
+	return out
 }
 
 func (s *Scanner) jobs() int {
@@ -108,13 +135,12 @@ func (s *Scanner) jobs() int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// unit renders and judges one unit. Only a cancelled scan is an error: a unit
-// that gives nothing is a problem of its result.
-func (s *Scanner) unit(ctx context.Context, tree source.Tree, unit render.Unit) (*render.Result, Judgement, error) {
-	var judged Judgement
+// unit renders one unit. Only a cancelled scan is an error: a unit that gives
+// nothing is a problem of its result.
+func (s *Scanner) unit(ctx context.Context, tree source.Tree, unit render.Unit) (*render.Result, error) {
 	rendered, err := s.render(ctx, tree, unit)
 	if ctx.Err() != nil {
-		return nil, judged, ctx.Err()
+		return nil, ctx.Err()
 	}
 	if err != nil {
 		rendered = &render.Result{Problems: []render.Problem{render.AsProblem(unit.Path, err)}}
@@ -122,8 +148,7 @@ func (s *Scanner) unit(ctx context.Context, tree source.Tree, unit render.Unit) 
 	if len(rendered.Resources) == 0 && len(rendered.Problems) > 0 {
 		s.parts(ctx, tree, unit, rendered)
 	}
-	judged = Judge(ctx, s.Evaluator, resource.NewSet(rendered.Resources), stageOf(unit))
-	return rendered, judged, ctx.Err()
+	return rendered, ctx.Err()
 }
 
 // parts judges the manifests that an overlay is made of when it cannot be
@@ -149,7 +174,7 @@ func (s *Scanner) parts(ctx context.Context, tree source.Tree, unit render.Unit,
 
 func (s *Scanner) part(ctx context.Context, tree source.Tree, unit render.Unit, path string, result *render.Result) {
 	if unit.Renderer == "kustomize" {
-		alone, err := s.render(ctx, tree, render.Unit{Path: path, Renderer: "manifest"})
+		alone, err := s.render(ctx, tree, render.Unit{Path: path, Renderer: manifestRenderer})
 		if err == nil && len(alone.Resources) > 0 {
 			result.Resources = append(result.Resources, alone.Resources...)
 			result.Files = append(result.Files, alone.Files...)
@@ -169,7 +194,7 @@ func (s *Scanner) render(ctx context.Context, tree source.Tree, unit render.Unit
 }
 
 func stageOf(unit render.Unit) policy.Stage {
-	if unit.Renderer == "manifest" {
+	if unit.Renderer == manifestRenderer {
 		return policy.Declared
 	}
 	return policy.Rendered
@@ -177,8 +202,13 @@ func stageOf(unit render.Unit) policy.Stage {
 
 // Judge evaluates all policies on all resources of a set.
 func Judge(ctx context.Context, evaluator policy.Evaluator, set *resource.Set, stage policy.Stage) Judgement {
-	j := Judgement{Verdicts: map[policy.Verdict]int{}, ByObject: make(map[string]Counts, len(set.All))}
-	for _, r := range set.All {
+	return judge(ctx, evaluator, set.All, set, stage)
+}
+
+// judge evaluates all policies on some of the resources of a set.
+func judge(ctx context.Context, evaluator policy.Evaluator, some []*resource.Resource, set *resource.Set, stage policy.Stage) Judgement {
+	j := Judgement{Verdicts: map[policy.Verdict]int{}, ByObject: make(map[string]Counts, len(some))}
+	for _, r := range some {
 		results := evaluator.Evaluate(ctx, r, set, stage)
 		counts := Counts{Verdicts: map[policy.Verdict]int{}, Findings: policy.Findings(r, results, stage)}
 		for _, result := range results {
@@ -201,7 +231,7 @@ func (r *Result) add(unit render.Unit, rendered *render.Result, judged Judgement
 	r.Problems = append(r.Problems, rendered.Problems...)
 	r.Skipped = append(r.Skipped, rendered.Skipped...)
 	r.Objects += len(rendered.Resources)
-	if unit.Renderer != "manifest" {
+	if unit.Renderer != manifestRenderer {
 		r.Renders++
 	}
 	for v, n := range judged.Verdicts {

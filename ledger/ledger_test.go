@@ -233,6 +233,18 @@ func TestCrashLeavesOnlyAcknowledgedRecords(t *testing.T) {
 	}
 }
 
+func TestRemovedFilesAreFound(t *testing.T) {
+	for _, name := range []string{"checkpoint", "key.pub"} {
+		dir := newLog(t, 3)
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		if len(problems(t, dir, ledger.Kept{})) == 0 {
+			t.Errorf("a log without its %s verified", name)
+		}
+	}
+}
+
 func TestOneWriter(t *testing.T) {
 	dir := newLog(t, 1)
 	log := open(t, dir)

@@ -38,6 +38,9 @@ func Verify(dir string, kept Kept) (Report, error) {
 	key := kept.Key
 	if key == "" {
 		data, err := os.ReadFile(filepath.Join(dir, publicKeyFile))
+		if errors.Is(err, fs.ErrNotExist) && hasRecords(dir) {
+			return Report{Problems: []string{"there are records, and the verifier key " + publicKeyFile + " is gone: name it if you know it"}}, nil
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return Report{}, fmt.Errorf("there is no ledger in %s", dir)
 		}
@@ -52,6 +55,10 @@ func Verify(dir string, kept Kept) (Report, error) {
 	}
 	report := Report{Key: key}
 	signed, err := os.ReadFile(filepath.Join(dir, checkpointFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		report.Problems = append(report.Problems, "the checkpoint is gone: what the log once held cannot be told")
+		return report, nil
+	}
 	if err != nil {
 		return report, err
 	}
@@ -193,4 +200,9 @@ func readCheckpoint(dir string) (tlog.Tree, error) {
 		return tlog.Tree{}, fmt.Errorf("%w: checkpoint: %v", ErrTampered, err)
 	}
 	return tree, nil
+}
+
+func hasRecords(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, entriesFile))
+	return err == nil && info.Size() > 0
 }

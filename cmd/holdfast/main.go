@@ -13,6 +13,7 @@ import (
 )
 
 func main() {
+	collectLate()
 	if served, err := setup.ServeWorker(os.Args); served {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

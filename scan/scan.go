@@ -89,6 +89,7 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 			set = resource.NewSet(rendered[i].Resources)
 		}
 		judged[i] = judge(ctx, s.Evaluator, rendered[i].Resources, set, stageOf(units[i]))
+		judged[i].ByObject = nil // only the gate asks, and in a large scan it weighs
 		return ctx.Err()
 	})
 	if err != nil {

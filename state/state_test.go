@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -54,7 +55,11 @@ func TestEverythingOutlivesARestart(t *testing.T) {
 	must(t, err)
 	gotObjects, err := second.Objects(ctx, "web")
 	must(t, err)
-	if diff := cmp.Diff([]any{source, app, []state.Object{object}}, []any{gotSource, gotApp, gotObjects}); diff != "" {
+	stored, err := json.Marshal([]any{source, app, []state.Object{object}})
+	must(t, err)
+	read, err := json.Marshal([]any{gotSource, gotApp, gotObjects})
+	must(t, err)
+	if diff := cmp.Diff(string(stored), string(read)); diff != "" {
 		t.Errorf("(-stored +read)\n%s", diff)
 	}
 	ref, err := second.Ref(ctx, "fleet", "refs/tags/v1")

@@ -126,13 +126,16 @@ func writeRecords(p *report.Printer, records []ledger.Record) {
 	rows.print(p)
 }
 
-// recordLines are the lines below a record.
+// recordLines are the lines below a record: what one has to know. That a check
+// was fine, and who signed what was decided before, is left to --json.
 func recordLines(r ledger.Record) []string {
-	lines := slices.Clone(r.Details)
+	lines := slices.DeleteFunc(slices.Clone(r.Details), func(detail string) bool {
+		return strings.HasPrefix(detail, "ok ") || strings.Contains(r.Message, detail)
+	})
 	if r.Message != "" {
 		lines = append([]string{r.Message}, lines...)
 	}
-	if r.Signer != "" {
+	if r.Signer != "" && (r.Kind == ledger.Decision || r.Kind == ledger.Accept) {
 		lines = append(lines, "signed by "+r.Signer)
 	}
 	lines = append(append(lines, r.Findings...), r.Objects...)

@@ -15,7 +15,6 @@ import (
 	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/integrity"
 	"github.com/holdfast-dev/holdfast/ledger"
-	"github.com/holdfast-dev/holdfast/source"
 	"github.com/holdfast-dev/holdfast/state"
 )
 
@@ -35,6 +34,10 @@ type Follower struct {
 	Ledger *ledger.Log
 	Log    *slog.Logger
 	Now    func() time.Time
+
+	// judged says that this process has verified the source: what another one
+	// refused may have been by another configuration.
+	judged bool
 }
 
 // OpenFollower opens the mirror of a source in the state directory.
@@ -56,8 +59,9 @@ func OpenFollower(ctx context.Context, cfg config.Source, stateDir string, f Fol
 
 // Poll fetches the source and verifies what is new. It returns the newest
 // accepted revision, which is the old one if there is nothing new or what is
-// new was refused; the zero Revision if there was never one. The error is for
-// what should be tried again: a Git server that does not answer.
+// new was refused; the zero Revision if there was never one, or if it cannot be
+// relied upon any more. The error is for what should be tried again: a Git
+// server that does not answer. Its reason is stored, too.
 func (f *Follower) Poll(ctx context.Context) (Revision, error) {
 	st, err := f.state(ctx)
 	if err != nil {
@@ -67,23 +71,40 @@ func (f *Follower) Poll(ctx context.Context) (Revision, error) {
 	if err != nil {
 		return f.fetchFailed(ctx, st, err)
 	}
-	if err := f.anchor(ctx, &st); err != nil {
+	rev, err := f.judge(ctx, &st, ref, tip)
+	if err != nil && ctx.Err() == nil {
+		st.Status, st.Reason, st.Problems, st.Seen = state.Failed, err.Error(), nil, ""
+		err = errors.Join(err, f.Store.PutSource(ctx, st))
+	}
+	return rev, err
+}
+
+// judge verifies what a ref points at, unless that was done before.
+func (f *Follower) judge(ctx context.Context, st *state.Source, ref, tip string) (Revision, error) {
+	if err := f.anchor(ctx, st, ref); err != nil {
 		return Revision{}, err
 	}
-	now := f.now()
-	seen := st.Seen == tip && st.Status != state.Unreachable
-	st.Ref, st.Seen, st.Fetched = ref, tip, now
-	if seen && (st.Accepted == tip || st.Status == state.Blocked || st.Status == state.Held) {
-		return f.revision(ctx, st)
-	}
-	result, err := f.verify(ctx, st, ref, tip)
-	if err != nil {
+	if trusted, err := f.stillTrusted(ctx, st); !trusted || err != nil {
 		return Revision{}, err
 	}
-	if err := f.decide(ctx, &st, tip, result); err != nil {
-		return Revision{}, err
+	seen := f.judged && st.Ref == ref && st.Seen == tip
+	st.Ref, st.Seen, st.Fetched = ref, tip, f.now()
+	if !seen {
+		result, tag, err := f.verify(ctx, *st, ref, tip)
+		if err != nil {
+			return Revision{}, err
+		}
+		if err := f.decide(ctx, st, tip, result); err != nil {
+			return Revision{}, err
+		}
+		if result.Decision.Passes() && tag != (integrity.TagState{}) {
+			if err := f.Store.PutRef(ctx, f.Config.Name, ref, formatTag(tag)); err != nil {
+				return Revision{}, err
+			}
+		}
+		f.judged = true
 	}
-	return f.revision(ctx, st)
+	return f.revision(ctx, *st)
 }
 
 func (f *Follower) state(ctx context.Context) (state.Source, error) {
@@ -92,34 +113,6 @@ func (f *Follower) state(ctx context.Context) (state.Source, error) {
 		return state.Source{Name: f.Config.Name, URL: f.Mirror.URL(), Status: state.Pending}, nil
 	}
 	return st, err
-}
-
-// anchor starts from another root if the operator has pinned one since: that is
-// how a person accepts a history that was rewritten. A root that the accepted
-// commit contains changes nothing.
-func (f *Follower) anchor(ctx context.Context, st *state.Source) error {
-	root := f.Config.Verify.Root
-	if root == "" || root == st.Root {
-		return nil
-	}
-	if st.Accepted != "" {
-		contained, err := f.Mirror.IsAncestor(ctx, root, st.Accepted)
-		if err != nil {
-			return fmt.Errorf("source %s: the pinned root: %w", f.Config.Name, err)
-		}
-		if !contained {
-			message := fmt.Sprintf("another root was pinned; what was accepted up to %s no longer counts", shortID(st.Accepted))
-			if _, err := f.Ledger.Append(ledger.Record{
-				Kind: ledger.Request, Source: f.Config.Name, Commit: root, Previous: st.Accepted, Outcome: "anchored", Message: message,
-			}); err != nil {
-				return err
-			}
-			f.Log.Warn(message, "source", f.Config.Name, "root", root)
-			st.Accepted, st.Seen = "", ""
-		}
-	}
-	st.Root = root
-	return nil
 }
 
 // revision returns the accepted revision of st and stores st.
@@ -194,13 +187,14 @@ func (f *Follower) ref(ctx context.Context) (string, error) {
 func (f *Follower) fetchFailed(ctx context.Context, st state.Source, cause error) (Revision, error) {
 	var malformed *git.MalformedError
 	var corrupt *git.CorruptError
+	var limit *git.LimitError
 	status := state.Unreachable
 	switch {
 	case ctx.Err() != nil:
 		return Revision{}, ctx.Err()
 	case errors.As(cause, &malformed):
 		status, cause = state.Blocked, fmt.Errorf("%s: %w", integrity.ObjMalformed, cause)
-	case errors.Is(cause, errRefGone):
+	case errors.Is(cause, errRefGone), errors.As(cause, &limit):
 		status = state.Held
 	case errors.As(cause, &corrupt):
 		status = state.Failed
@@ -213,10 +207,14 @@ func (f *Follower) fetchFailed(ctx context.Context, st state.Source, cause error
 			}
 		}
 	}
-	st.Status, st.Reason, st.Problems = status, cause.Error(), nil
+	// Without Seen, what is there when it can be fetched again is verified anew.
+	st.Status, st.Reason, st.Problems, st.Seen = status, cause.Error(), nil, ""
 	revision, err := f.revision(ctx, st)
 	if err != nil {
 		return Revision{}, err
+	}
+	if key, err := f.trustKey(); err != nil || key != st.Trust {
+		revision = Revision{} // it was accepted by another configuration
 	}
 	if status == state.Unreachable {
 		return revision, cause
@@ -224,54 +222,30 @@ func (f *Follower) fetchFailed(ctx context.Context, st state.Source, cause error
 	return revision, nil
 }
 
-// verify judges the history up to what the ref points at.
-func (f *Follower) verify(ctx context.Context, st state.Source, ref, tip string) (integrity.Result, error) {
-	signers, err := f.bootstrap()
-	if err != nil {
-		return integrity.Result{}, err
-	}
-	commit, problems, err := f.tag(ctx, st, ref, tip)
-	if err != nil || !worst(problems).Passes() {
-		return integrity.Result{Decision: worst(problems), Accepted: st.Accepted, Problems: problems}, err
+// verify judges the history up to what the ref points at. The tag is what the
+// ref is, if it is one.
+func (f *Follower) verify(ctx context.Context, st state.Source, ref, tip string) (result integrity.Result, tag integrity.TagState, err error) {
+	commit := tip
+	if strings.HasPrefix(ref, "refs/tags/") {
+		var problems []integrity.Problem
+		if tag, problems, err = f.tag(ctx, st, ref, tip); err != nil || !worst(problems).Passes() {
+			return integrity.Result{Decision: worst(problems), Accepted: st.Accepted, Problems: problems}, tag, err
+		}
+		commit = tag.Target
 	}
 	if f.Config.Verify.Off {
-		return f.unsigned(ctx, st.Accepted, commit)
+		result, err = f.unsigned(ctx, st.Accepted, commit)
+		return result, tag, err
 	}
-	trust := integrity.Trust{
-		SignersPath: f.Config.Verify.Signers, KeysDir: f.Config.Verify.Keys,
-		Root: f.Config.Verify.Root, Bootstrap: signers,
-	}
-	return integrity.Check(ctx, f.Mirror, trust, st.Accepted, commit, f.firstSeen(ctx))
-}
-
-// firstSeen tells when a commit was first seen, and remembers it: whether a key
-// was valid is judged at that time, however often the commit is judged again.
-func (f *Follower) firstSeen(ctx context.Context) func(commit string) time.Time {
-	return func(commit string) time.Time {
-		seen, err := f.Store.FirstSeen(ctx, f.Config.Name, commit, f.now())
-		if err != nil {
-			return time.Time{}
-		}
-		return seen
-	}
-}
-
-// bootstrap reads the signers file of the operator's own disk, and OpenPGP keys
-// from the directory gpg beside it.
-func (f *Follower) bootstrap() (*integrity.Signers, error) {
-	path := f.Config.Verify.Bootstrap
-	if path == "" {
-		return nil, nil
-	}
-	tree, err := source.Disk(filepath.Dir(path), source.DiskOptions{})
+	trust, err := f.trust()
 	if err != nil {
-		return nil, fmt.Errorf("source %s: %w", f.Config.Name, err)
+		return integrity.Result{}, tag, err
 	}
-	signers, err := integrity.LoadSigners(tree, filepath.Base(path), "gpg")
-	if err != nil {
-		return nil, fmt.Errorf("source %s: %w", f.Config.Name, err)
+	result, err = integrity.Check(ctx, f.Mirror, trust, st.Accepted, commit, f.firstSeen(ctx))
+	if err == nil {
+		err = ctx.Err()
 	}
-	return signers, nil
+	return result, tag, err
 }
 
 // unsigned accepts any commit that continues the accepted one.
@@ -281,7 +255,10 @@ func (f *Follower) unsigned(ctx context.Context, accepted, tip string) (integrit
 	}
 	forward, err := f.Mirror.IsAncestor(ctx, accepted, tip)
 	if err != nil {
-		return integrity.Result{}, err
+		var missing *git.MissingError
+		if _, gone := f.Mirror.Commit(ctx, accepted); !errors.As(gone, &missing) {
+			return integrity.Result{}, err
+		}
 	}
 	if forward {
 		return integrity.Result{Decision: integrity.Allow, Accepted: tip}, nil
@@ -291,78 +268,6 @@ func (f *Follower) unsigned(ctx context.Context, accepted, tip string) (integrit
 		Message: fmt.Sprintf("the branch was rewritten: %s is no longer part of it", accepted[:12]),
 		Hint:    "push a branch that continues the accepted commit, or start over with a new state directory",
 	}}}, nil
-}
-
-// tag follows a tag to its commit, and compares it with what it was before.
-// For a branch, the tip is the commit.
-func (f *Follower) tag(ctx context.Context, st state.Source, ref, tip string) (commit string, problems []integrity.Problem, err error) {
-	if !strings.HasPrefix(ref, "refs/tags/") {
-		return tip, nil, nil
-	}
-	now := integrity.TagState{Object: tip, Target: tip}
-	tag, err := f.Mirror.Tag(ctx, tip)
-	var missing *git.MissingError
-	switch {
-	case err == nil:
-		now.Target, now.Signed = tag.Object, len(tag.Signature) > 0
-	case errors.As(err, &missing): // a lightweight tag
-	default:
-		return "", nil, err
-	}
-	before, err := f.tagState(ctx, ref)
-	if err != nil {
-		return "", nil, err
-	}
-	if before != (integrity.TagState{}) {
-		problems = integrity.CheckTag(ref, before, now)
-	} else if err := f.Store.PutRef(ctx, f.Config.Name, ref, formatTag(now)); err != nil {
-		return "", nil, err
-	}
-	if len(problems) > 0 || f.Config.Verify.Off {
-		return now.Target, problems, nil
-	}
-	problems, err = f.tagSignature(ctx, st, ref, tag)
-	return now.Target, problems, err
-}
-
-// tagSignature verifies a tag against the signers of the last accepted commit.
-func (f *Follower) tagSignature(ctx context.Context, st state.Source, ref string, tag *git.Tag) ([]integrity.Problem, error) {
-	if tag == nil {
-		return nil, nil // a lightweight tag: the commit's own signature decides
-	}
-	base := st.Accepted
-	if base == "" {
-		base = f.Config.Verify.Root
-	}
-	signers, err := f.bootstrap()
-	if err != nil {
-		return nil, err
-	}
-	if base != "" {
-		tree, err := f.Mirror.Tree(ctx, base)
-		if err != nil {
-			return nil, err
-		}
-		if signers, err = integrity.LoadSigners(tree, f.Config.Verify.Signers, f.Config.Verify.Keys); err != nil {
-			return nil, err
-		}
-	}
-	_, problems := integrity.VerifyTag(ref, tag, signers, f.now())
-	return problems, nil
-}
-
-func (f *Follower) tagState(ctx context.Context, ref string) (integrity.TagState, error) {
-	text, err := f.Store.Ref(ctx, f.Config.Name, ref)
-	if err != nil || text == "" {
-		return integrity.TagState{}, err
-	}
-	var t integrity.TagState
-	_, err = fmt.Sscanf(text, "%s %s %t", &t.Object, &t.Target, &t.Signed)
-	return t, err
-}
-
-func formatTag(t integrity.TagState) string {
-	return fmt.Sprintf("%s %s %t", t.Object, t.Target, t.Signed)
 }
 
 func worst(problems []integrity.Problem) integrity.Decision {
@@ -375,11 +280,7 @@ func worst(problems []integrity.Problem) integrity.Decision {
 
 // decide stores and records what a verification found out.
 func (f *Follower) decide(ctx context.Context, st *state.Source, tip string, result integrity.Result) error {
-	before := *st
-	st.Problems = nil
-	for _, p := range result.Problems {
-		st.Problems = append(st.Problems, p.String())
-	}
+	st.Problems = describeIntegrity(result.Problems)
 	if result.Accepted != "" && result.Accepted != st.Accepted {
 		if err := f.accept(ctx, st, result); err != nil {
 			return err
@@ -387,7 +288,7 @@ func (f *Follower) decide(ctx context.Context, st *state.Source, tip string, res
 	}
 	switch {
 	case result.Decision.Passes():
-		st.Status, st.Reason = state.Ready, ""
+		st.Status, st.Reason, st.Refused = state.Ready, "", ""
 		return nil
 	case result.Retry:
 		st.Seen = "" // so that the next poll verifies again
@@ -396,13 +297,30 @@ func (f *Follower) decide(ctx context.Context, st *state.Source, tip string, res
 	if result.Decision == integrity.Deny {
 		st.Status = state.Blocked
 	}
-	if before.Status == st.Status && before.Reason == st.Reason && before.Seen == tip {
+	return f.refuse(st, tip, result.Decision)
+}
+
+// refuse records that a commit is refused, once for each commit and reason.
+func (f *Follower) refuse(st *state.Source, commit string, decision integrity.Decision) error {
+	refusal := commit + " " + st.Reason
+	if st.Refused == refusal {
 		return nil
 	}
-	f.Log.Warn("revision refused", "source", f.Config.Name, "commit", tip, "decision", result.Decision, "reason", st.Reason)
+	f.Log.Warn("revision refused", "source", f.Config.Name, "commit", commit, "decision", decision, "reason", st.Reason)
 	refused := *st
-	refused.Accepted = tip
-	return f.record(ledger.Refuse, refused, result.Decision.String(), st.Reason, st.Problems)
+	refused.Accepted = commit
+	if err := f.record(ledger.Refuse, refused, decision.String(), st.Reason, st.Problems); err != nil {
+		return err
+	}
+	st.Refused = refusal
+	return nil
+}
+
+func describeIntegrity(problems []integrity.Problem) (out []string) {
+	for _, p := range problems {
+		out = append(out, p.String())
+	}
+	return out
 }
 
 func (f *Follower) accept(ctx context.Context, st *state.Source, result integrity.Result) error {

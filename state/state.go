@@ -58,6 +58,8 @@ type Source struct {
 	Accepted string // last commit that was verified and accepted
 	Signer   string // of Accepted
 	Root     string // that was pinned when Accepted was
+	Trust    string // identifies the configuration by which Accepted was verified
+	Refused  string // commit that was refused last and why, to record that once
 	Status   Status
 	Reason   string
 	Problems []string  // one a line, for status
@@ -77,16 +79,20 @@ type Application struct {
 	Revision string   // commit that is applied
 	Signer   string   // of Revision
 	Healthy  string   // last commit that was healthy
-	Tried    string   // last commit that was decided on, with Outcome
-	Outcome  Status   // of Tried
-	Digest   string   // of the manifests at Revision
-	Options  string   // digest of everything besides files that the rendering depends on
-	Deps     source.Deps
-	Known    []string // fingerprints of the findings at Revision
-	Verdicts map[string]int
-	Objects  int
-	Changed  time.Time // last change of Revision
-	Updated  time.Time
+	// What is to be known of Healthy to go back to it: its signer, and the
+	// fingerprints of its findings.
+	HealthySigner string
+	HealthyKnown  []string
+	Tried         string // last commit that was decided on, with Outcome
+	Outcome       Status // of Tried
+	Digest        string // of the manifests at Revision
+	Options       string // digest of everything besides files that the rendering depends on
+	Deps          source.Deps
+	Known         []string // fingerprints of the findings at Revision
+	Verdicts      map[string]int
+	Objects       int
+	Changed       time.Time // last change of Revision
+	Updated       time.Time
 }
 
 // Object is one object of an application at its Revision.
@@ -369,7 +375,8 @@ func one[T any](ctx context.Context, db *sql.DB, what, query string, args ...any
 	if err != nil {
 		return v, err
 	}
-	return v, json.Unmarshal([]byte(doc), &v)
+	err = json.Unmarshal([]byte(doc), &v)
+	return v, err
 }
 
 func all[T any](ctx context.Context, db *sql.DB, query string, args ...any) ([]T, error) {

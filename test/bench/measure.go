@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -121,18 +122,39 @@ func process(ctx context.Context, program string, codes []int, args ...string) (
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	start := time.Now()
-	err := cmd.Run()
-	if cmd.ProcessState == nil {
+	if err := cmd.Start(); err != nil {
 		return usage{}, err
 	}
+	peak := watchPeak(cmd.Process.Pid)
+	err := cmd.Wait()
 	if !slices.Contains(codes, cmd.ProcessState.ExitCode()) {
 		return usage{}, fmt.Errorf("%s %s: %w\n%s", filepath.Base(program), strings.Join(args, " "), err, stderr.String())
 	}
-	u := usage{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), elapsed: time.Since(start)}
-	if r, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		u.peak = r.Maxrss * 1024
-	}
-	return u, nil
+	return usage{
+		cpu:     cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
+		elapsed: time.Since(start), peak: peak(),
+	}, nil
+}
+
+// watchPeak looks at a process until it has ended, and then tells its peak. The
+// peak that the kernel reports of a child counts the memory of its parent, too,
+// which the child shared before it became another program.
+func watchPeak(pid int) (peak func() int64) {
+	last := make(chan int64)
+	go func() {
+		most := int64(0)
+		for ; ; time.Sleep(500 * time.Microsecond) {
+			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+			_, line, alive := strings.Cut(string(status), "VmHWM:")
+			if err != nil || !alive {
+				last <- most
+				return
+			}
+			kilobytes, _ := strconv.ParseInt(strings.Fields(line)[0], 10, 64)
+			most = kilobytes * 1024
+		}
+	}()
+	return func() int64 { return <-last }
 }
 
 // median returns the middle of usages by processor time, and the largest peak.

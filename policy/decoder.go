@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -140,7 +141,7 @@ func (d *decoder) sorted() []error {
 }
 
 func start(err error) int {
-	if e, ok := err.(*FileError); ok {
+	if e, ok := errors.AsType[*FileError](err); ok {
 		return e.Span.Start
 	}
 	return 0

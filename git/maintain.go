@@ -44,7 +44,7 @@ func (m *Mirror) sweep() {
 		case !d.IsDir() && (strings.HasSuffix(p, ".lock") || d.Name() == "gc.pid"):
 			_ = os.Remove(p)
 		}
-		return nil
+		return nil //nolint:nilerr // what cannot be read is passed over: the rest can still be swept
 	})
 	packs, _ := filepath.Glob(filepath.Join(m.opts.Dir, "objects", "pack", "*tmp_*"))
 	for _, pack := range packs {

@@ -1,6 +1,7 @@
 package gittest
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,7 +92,7 @@ func command(t testing.TB, input []byte, name string, args ...string) string {
 	cmd.Stdin = strings.NewReader(string(input))
 	out, err := cmd.Output()
 	if err != nil {
-		if exit, ok := err.(*exec.ExitError); ok {
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			err = &commandError{err: err, stderr: string(exit.Stderr)}
 		}
 		t.Fatalf("%s %s: %v", name, strings.Join(args, " "), err)

@@ -114,15 +114,13 @@ func TestStepwise(t *testing.T) {
 
 // random makes mainline commits: most of them good, now and then one that is not.
 func random(l *lab, rnd *rand.Rand, n int) {
-	list := []string{"alice", "bob"}
 	for i := range n {
 		who := []string{"alice", "alice", "bob", "bob", "carol"}[rnd.IntN(5)]
 		switch rnd.IntN(6) {
 		case 0:
+			list := []string{"alice", "carol"}
 			if rnd.IntN(2) == 0 {
 				list = []string{"alice", "bob", "carol"}
-			} else {
-				list = []string{"alice", "carol"}
 			}
 			l.as("alice").Commit("list", map[string]string{DefaultSignersPath: signersOf(l.keys, list), "n": fmt.Sprint(i)})
 		case 1:

@@ -52,7 +52,7 @@ func parseOpenPGPKeys(armored []byte) ([]*pgpKey, error) {
 	packets := packet.NewReader(bytes.NewReader(data))
 	for {
 		entity, err := openpgp.ReadEntity(packets)
-		if err == io.EOF {
+		if err == io.EOF { //nolint:errorlint // only the bare EOF is the end of the keys; one that is wrapped tells of a packet cut short
 			break
 		}
 		if err != nil {

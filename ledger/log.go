@@ -244,7 +244,7 @@ func Read(dir string, fn func(Record) error) error {
 		}
 		var r Record
 		if err := json.Unmarshal(line, &r); err != nil {
-			return fmt.Errorf("%w: record %d cannot be read: %v", ErrTampered, i, err)
+			return fmt.Errorf("%w: record %d cannot be read: %w", ErrTampered, i, err)
 		}
 		if err := fn(r); err != nil {
 			return err

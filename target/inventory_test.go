@@ -46,7 +46,7 @@ func TestErrorsTellWhatToDo(t *testing.T) {
 		t.Errorf("the kind of %v is lost", joined)
 	}
 	threshold := error(&target.ThresholdError{Would: 9, Of: 10, Limit: "50 %"})
-	if !errors.Is(threshold, target.Refused) || !errors.Is(target.ErrEmpty, target.Refused) {
+	if !errors.Is(threshold, target.Refused) || !errors.Is(target.ErrEmpty, target.Refused) { //nolint:staticcheck // SA1032 takes the constant for the error that is judged
 		t.Error("a held prune is not a refusal")
 	}
 }

@@ -74,21 +74,6 @@ func (w *world) apply(manifests string) *target.Applied {
 	return applied
 }
 
-// versions returns the resourceVersions of objects by key, to tell whether
-// anything was written.
-func (w *world) versions(inventory target.Inventory) map[string]string {
-	w.t.Helper()
-	all := map[string]string{}
-	for _, item := range inventory.Items {
-		live, err := w.Live(w.ctx, item.ID)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		all[item.ID.Key()] = stringAt(live, "metadata", "resourceVersion")
-	}
-	return all
-}
-
 // eventually waits until done reports true.
 func (w *world) eventually(what string, done func() bool) {
 	w.t.Helper()
@@ -96,12 +81,4 @@ func (w *world) eventually(what string, done func() bool) {
 	if err != nil {
 		w.t.Fatalf("%s did not happen: %v", what, err)
 	}
-}
-
-func ids(resources []*resource.Resource) []resource.ID {
-	all := make([]resource.ID, len(resources))
-	for i, r := range resources {
-		all[i] = r.ID
-	}
-	return all
 }

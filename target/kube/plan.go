@@ -70,7 +70,7 @@ func (p *planner) change(ctx context.Context, o object) (target.Change, error) {
 	change := target.Change{ID: o.id, Action: target.Create, Err: o.err}
 	switch {
 	case o.err != nil:
-		return change, nil
+		return change, nil //nolint:nilerr // the change carries the error
 	case o.pending:
 		change.Reason = "its kind is defined by this plan, so it cannot be tried before"
 		return change, nil
@@ -84,7 +84,7 @@ func (p *planner) change(ctx context.Context, o object) (target.Change, error) {
 		change.Action = target.Update
 		if err := headOf(live).owned(p.app, o.id); err != nil {
 			change.Err = err
-			return change, nil
+			return change, nil //nolint:nilerr // the change carries the error
 		}
 	case target.KindOf(err) != target.NotFound:
 		return p.refused(change, o, err)

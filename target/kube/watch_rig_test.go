@@ -111,19 +111,15 @@ func (r *watchRig) wait(from int, what string, wanted func(told) bool) told {
 	limit := time.After(watchLimit)
 	for {
 		r.mu.Lock()
-		changed := r.changed
-		i := slices.IndexFunc(r.told[from:], wanted)
-		if i >= 0 {
-			defer r.mu.Unlock()
-			return r.told[from+i]
-		}
+		calls, changed := r.told[from:], r.changed
 		r.mu.Unlock()
+		if i := slices.IndexFunc(calls, wanted); i >= 0 {
+			return calls[i]
+		}
 		select {
 		case <-changed:
 		case <-limit:
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.Fatalf("%s was not told; told: %v", what, r.told[from:])
+			r.Fatalf("%s was not told; told: %v", what, calls)
 		}
 	}
 }

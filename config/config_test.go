@@ -66,7 +66,7 @@ func TestMistakes(t *testing.T) {
 		{"a missing field is said at its object", change("  url: https://git.example/fleet.git\n", ""), ":4:3:", `field "url" is missing in sources[0]`},
 		{"a wrong type says what was expected", change("timeout: 90s", "timeout: soon"), ":19:21:", `health.timeout must be a duration such as 30s or 5m, and is "soon"`},
 		{"a source that does not exist", change("- name: web\n  source: fleet", "- name: web\n  source: fleat"), ":14:11:", `did you mean "fleet"?`},
-		{"a dependency that does not exist", change("[platform]", "[platfrom]"), ":17:15:", `did you mean "platform"?`},
+		{"a dependency that does not exist", change("[platform]", "[platfrom]"), ":17:15:", `did you mean "platform"?`}, //nolint:misspell // the misspelling is what is tested
 		{"a severity that does not exist", change("failOn: medium", "failOn: mid"), ":18:31:", `unknown severity "mid"`},
 		{"a mode that does not exist", change("mode: audit", "mode: off"), ":18:16:", "must be enforce or audit"},
 		{"nobody is trusted by accident", change("  verify: {root: 0123456789012345678901234567890123456789}\n", ""), ":4:3:", "does not say whom to trust first"},

@@ -26,15 +26,6 @@ func kubectlReads(text string) (any, error) {
 	return out, err
 }
 
-func parse(t *testing.T, text string) []resource.Document {
-	t.Helper()
-	docs, err := resource.ParseYAML(source.NewFile("test.yaml", []byte(text)))
-	if err != nil {
-		t.Fatalf("%q: %v", text, err)
-	}
-	return docs
-}
-
 var scalars = []string{
 	"y", "Y", "yes", "Yes", "YES", "yEs", "n", "N", "no", "No", "NO", "on", "On", "ON", "oN", "off", "Off", "OFF",
 	"true", "True", "TRUE", "tRue", "false", "False", "FALSE", "~", "null", "Null", "NULL", "nUll", "", "~x",

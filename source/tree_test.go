@@ -12,9 +12,7 @@ import (
 )
 
 func TestDisk(t *testing.T) {
-	sourcetest.Run(t, sourcetest.Features{Modes: true, Limit: true}, func(t *testing.T, files []sourcetest.File) source.Tree {
-		return disk(t, files)
-	})
+	sourcetest.Run(t, sourcetest.Features{Modes: true, Limit: true}, disk)
 }
 
 func TestMemory(t *testing.T) {

@@ -85,7 +85,7 @@ func (s *Shared) Cluster(t testing.TB) *Cluster {
 	s.once.Do(func() {
 		o := s.Options
 		if o.Dir == "" {
-			if s.temporary, s.err = os.MkdirTemp("", "holdfast-cluster-"); s.err != nil {
+			if s.temporary, s.err = os.MkdirTemp("", "holdfast-cluster-"); s.err != nil { //nolint:usetesting // it outlives the test that comes first
 				return
 			}
 			o.Dir = s.temporary

@@ -87,7 +87,7 @@ func resolve(tree source.Tree, name string) (string, error) {
 	return source.Resolve(name, true, func(p string) (string, bool, error) {
 		e, err := tree.Stat(p)
 		if err != nil || e.Mode != source.ModeSymlink || links == nil {
-			return "", false, nil // whatever is wrong shows when the path is used
+			return "", false, nil //nolint:nilerr // whatever is wrong shows when the path is used
 		}
 		target, err := links.Readlink(p)
 		return target, true, err
@@ -176,7 +176,7 @@ func (t *treeFS) Glob(pattern string) ([]string, error) {
 	}
 	names, err := t.ReadDir(dir)
 	if err != nil {
-		return nil, nil // as filepath.Glob, which ignores what it cannot list
+		return nil, nil //nolint:nilerr // as filepath.Glob, which ignores what it cannot list
 	}
 	var found []string
 	for _, n := range names {

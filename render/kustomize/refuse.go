@@ -3,7 +3,6 @@ package kustomize
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"net/url"
 	"path"
 	"regexp"
@@ -119,9 +118,7 @@ func remotePluginEntry(content []byte) string {
 	dec := yaml.NewDecoder(bytes.NewReader(content))
 	for {
 		var doc map[string]any
-		if err := dec.Decode(&doc); err == io.EOF {
-			return ""
-		} else if err != nil {
+		if dec.Decode(&doc) != nil { // the end, or what kustomize cannot read either
 			return ""
 		}
 		if doc["apiVersion"] == konfig.BuiltinPluginApiVersion {

@@ -60,7 +60,7 @@ func FuzzRefuse(f *testing.F) {
 	f.Add("kustomization.yaml", []byte("resources: [https://x/y]\n"))
 	f.Add("t.yaml", []byte("apiVersion: builtin\npath: [{files: [a=http://b]}]\n---\n- x\n"))
 	f.Fuzz(func(_ *testing.T, name string, content []byte) {
-		refuse(name, content)
+		_, _ = refuse(name, content)
 		_ = withOrigins(content)
 	})
 }

@@ -17,7 +17,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build bin/holdfast
-	go build -trimpath -ldflags "-s -w -X github.com/holdfast-dev/holdfast/cli.version=$(VERSION)" -o bin/holdfast ./cmd/holdfast
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/holdfast-dev/holdfast/cli.version=$(VERSION)" -o bin/holdfast ./cmd/holdfast
 
 .PHONY: demo
 demo: tools build ## watch the guarded loop on a real control plane; KEEP=1 leaves it running

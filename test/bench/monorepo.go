@@ -49,7 +49,8 @@ func newMonorepo(ctx context.Context, dir string, apps, bases int) (*monorepo, e
 			"namePrefix: app%04d-\nnamespace: team%02d\nresources: [../../%s]\npatches:\n- path: replicas.yaml\n", i, i%40, baseFile(m.baseOf(i), ""))
 		files[appFile(i, "replicas.yaml")] = replicas(2)
 	}
-	return m, m.commit(ctx, files)
+	err := m.commit(ctx, files)
+	return m, err
 }
 
 func baseFile(i int, name string) string { return fmt.Sprintf("bases/base%02d/%s", i, name) }

@@ -37,7 +37,9 @@ func (c *treeCache) Tree(ctx context.Context, commit string) (source.Tree, error
 		entry = c.entries[i]
 		c.entries = slices.Delete(c.entries, i, i+1)
 	} else {
-		entry = treeEntry{commit, sync.OnceValues(func() (source.Tree, error) { return c.mirror.Tree(ctx, commit) })}
+		entry = treeEntry{commit, sync.OnceValues(func() (source.Tree, error) {
+			return c.mirror.Tree(context.WithoutCancel(ctx), commit) // others wait for it, too
+		})}
 	}
 	c.entries = append(c.entries, entry)
 	if len(c.entries) > cachedTrees {
@@ -49,6 +51,11 @@ func (c *treeCache) Tree(ctx context.Context, commit string) (source.Tree, error
 		c.forget(commit)
 	}
 	return tree, err
+}
+
+// IsAncestor reports whether a commit is part of another's history.
+func (c *treeCache) IsAncestor(ctx context.Context, ancestor, of string) (bool, error) {
+	return c.mirror.IsAncestor(ctx, ancestor, of)
 }
 
 func (c *treeCache) forget(commit string) {

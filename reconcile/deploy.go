@@ -31,6 +31,7 @@ func (r *run) deploy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.halfDone = true
 	baselines := map[string]drift.Baseline{}
 	applied, err := r.Cluster.Apply(ctx, r.kubeApp(r.rev.Commit), r.rendering.Resources, kube.ApplyOptions{
 		Observe: func(id resource.ID, declared *resource.Resource, answer map[string]any) {
@@ -42,20 +43,16 @@ func (r *run) deploy(ctx context.Context) error {
 	if err != nil {
 		return r.applyFailed(ctx, err, nil)
 	}
-	objects := r.objects(previous, baselines)
-	if err := r.Store.PutObjects(ctx, r.App.Name, objects); err != nil {
+	if err := r.nowLive(context.WithoutCancel(ctx), r.objects(previous, baselines)); err != nil {
 		return err
 	}
-	r.live.set(r.rev.Commit, r.rendering.Resources)
 	if err := applied.Err(); err != nil {
 		return r.applyFailed(ctx, err, applied)
 	}
-	r.nowLive(objects)
-	// Before writing is released: a heal reads here which revision is live.
-	if err := r.Store.PutApplication(ctx, r.st); err != nil {
+	r.halfDone = false
+	if err := r.closeDrifts(ctx); err != nil {
 		return err
 	}
-	r.track(objects)
 	if err := r.record(ledger.Record{
 		Kind: ledger.Apply, Outcome: "applied", Manifests: r.rendering.Digest, Objects: changedObjects(applied),
 		Message: countsOf(applied),
@@ -65,8 +62,10 @@ func (r *run) deploy(ctx context.Context) error {
 	return r.prune(ctx, applied)
 }
 
-// nowLive notes that the revision is what runs now.
-func (r *run) nowLive(objects []state.Object) {
+// nowLive notes that the revision is what runs now, even if some of its objects
+// could not be applied. It does so before writing is released: a heal reads
+// here which revision is live.
+func (r *run) nowLive(ctx context.Context, objects []state.Object) error {
 	if r.st.Revision != r.rev.Commit {
 		r.st.Changed = time.Now()
 	}
@@ -79,6 +78,35 @@ func (r *run) nowLive(objects []state.Object) {
 	for v, n := range r.judgement.Verdicts {
 		r.st.Verdicts[v.String()] = n
 	}
+	if err := r.Store.PutObjects(ctx, r.App.Name, objects); err != nil {
+		return err
+	}
+	r.live.set(r.rev.Commit, r.rendering.Resources)
+	r.track(objects)
+	return r.Store.PutApplication(ctx, r.st)
+}
+
+// closeDrifts closes the drifts of objects that are not declared any more, and
+// those of extra ones that are now: no watch will tell that they agree.
+func (r *run) closeDrifts(ctx context.Context) error {
+	open, err := r.Store.Drifts(ctx, false)
+	if err != nil {
+		return err
+	}
+	declared := map[string]bool{}
+	for _, res := range r.rendering.Resources {
+		declared[res.ID.Key()] = true
+	}
+	for _, d := range open {
+		key := d.Drift.Object.Key()
+		if extra := d.Drift.Kind == drift.Extra; d.Application != r.App.Name || declared[key] != extra {
+			continue
+		}
+		if err := r.Store.CloseDrift(ctx, r.App.Name, key, "settled by "+shortID(r.rev.Commit), time.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // applyFailed tells failures that may pass from those of the revision.
@@ -96,7 +124,7 @@ func (r *run) applyFailed(ctx context.Context, err error, applied *target.Applie
 	if err := r.record(record); err != nil {
 		return err
 	}
-	return &stopError{state.Failed, fmt.Sprintf("%s could not be applied: %s", shortID(r.rev.Commit), firstLine(err)), lines(err)}
+	return &stopError{status: state.Failed, reason: fmt.Sprintf("%s could not be applied: %s", shortID(r.rev.Commit), firstLine(err)), details: lines(err)}
 }
 
 // prune deletes what the application owns and no longer declares. A prune that
@@ -138,7 +166,7 @@ func (r *run) pruneHeld(threshold *target.ThresholdError) error {
 	if err := r.record(record); err != nil {
 		return err
 	}
-	return &stopError{state.Held, threshold.Error(), record.Details}
+	return &stopError{status: state.Held, reason: threshold.Error(), details: record.Details}
 }
 
 // await waits until all objects are healthy.
@@ -202,7 +230,7 @@ func (r *run) affectedBy(ctx context.Context, newer Revision) bool {
 		return false
 	}
 	tree, err := r.Trees.Tree(ctx, newer.Commit)
-	return err == nil && !r.st.Deps.Match(tree)
+	return err == nil && !r.rendering.Deps.Match(tree)
 }
 
 func (r *run) healthy() error {
@@ -210,7 +238,8 @@ func (r *run) healthy() error {
 		return err
 	}
 	r.Log.Info("revision healthy", "application", r.App.Name, "commit", r.rev.Commit, "objects", r.st.Objects)
-	r.st.Healthy, r.st.Tried, r.st.Outcome = r.rev.Commit, r.rev.Commit, state.Ready
+	r.st.Healthy, r.st.HealthySigner, r.st.HealthyKnown = r.rev.Commit, r.rev.Signer, r.st.Known
+	r.decided(state.Ready)
 	r.st.Status, r.st.Reason, r.st.Details = state.Ready, "", nil
 	return nil
 }
@@ -233,5 +262,5 @@ func (r *run) unhealthy(all []target.Health, err error) error {
 	if err := r.record(ledger.Record{Kind: ledger.Health, Outcome: "unhealthy", Message: reason, Details: details}); err != nil {
 		return err
 	}
-	return &stopError{state.Failed, reason, details}
+	return &stopError{status: state.Failed, reason: reason, details: details}
 }

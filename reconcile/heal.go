@@ -29,6 +29,9 @@ const (
 	fightPause  = 2 * time.Minute
 )
 
+// halfDonePause is how long drift waits for an apply that has to be done again.
+const halfDonePause = 2 * time.Second
+
 // Drifted deals with an object that differs from what Git declares: the
 // policies judge the live object, the drift is recorded, and it is healed
 // unless healing is off or somebody fights back. What the policies would block
@@ -37,6 +40,9 @@ const (
 func (r *Reconciler) Drifted(ctx context.Context, d drift.Drift, live map[string]any) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
+	if r.halfDone {
+		return &LaterError{halfDonePause} // it would be measured by what is being replaced
+	}
 	st, err := r.Store.Application(ctx, r.App.Name)
 	if err != nil {
 		return err
@@ -138,6 +144,13 @@ func (r *Reconciler) heal(ctx context.Context, st state.Application, d drift.Dri
 	if declared == nil {
 		return nil // a newer revision, which no longer has it, is on its way
 	}
+	object, err := r.Store.Object(ctx, r.App.Name, d.Object.Key())
+	if err != nil {
+		return err
+	}
+	if object.Baseline.Declared != digestOfOne(declared) {
+		return r.notHealed(ctx, d, "not healed: what is declared is not what was applied, so it has to be judged first")
+	}
 	if d.Object.Group == "" && d.Object.Kind == "Secret" {
 		live = nil // a watch sees its metadata alone; what was added has to be read
 	}
@@ -184,7 +197,12 @@ func (r *Reconciler) healFailed(ctx context.Context, st state.Application, d dri
 	}); err != nil {
 		return err
 	}
-	_, err := r.Store.OpenDrift(ctx, state.Drift{Application: r.App.Name, Drift: d, Note: "could not be healed: " + firstLine(cause)})
+	return r.notHealed(ctx, d, "could not be healed: "+firstLine(cause))
+}
+
+// notHealed tells why a drift stays open.
+func (r *Reconciler) notHealed(ctx context.Context, d drift.Drift, why string) error {
+	_, err := r.Store.OpenDrift(ctx, state.Drift{Application: r.App.Name, Drift: d, Note: why})
 	return err
 }
 

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,9 +23,11 @@ import (
 	"github.com/holdfast-dev/holdfast/target/kube"
 )
 
-// Trees gives the files of a commit that was accepted.
+// Trees gives the files of commits, and tells whether one is part of another's
+// history.
 type Trees interface {
 	Tree(ctx context.Context, commit string) (source.Tree, error)
+	IsAncestor(ctx context.Context, ancestor, of string) (bool, error)
 }
 
 // Reconciler takes one application to revisions. Reconcile and Heal may run at
@@ -43,10 +46,20 @@ type Reconciler struct {
 	Watches Watches
 
 	// writing is held while objects are written, by an apply or by a heal.
-	writing sync.Mutex
-	fights  drift.Fights         // used while writing is held
-	noted   map[string]time.Time // by object key: when the drift that was recorded last was seen
-	live    liveRevision
+	writing  sync.Mutex
+	fights   drift.Fights         // used while writing is held
+	noted    map[string]time.Time // by object key: when the drift that was recorded last was seen
+	halfDone bool                 // an apply was cut off: what differs is not drift until it is done again
+	live     liveRevision
+
+	said said // used by Reconcile
+}
+
+// said are the decisions about a commit that the ledger has already: one that
+// is tried again and again is not news.
+type said struct {
+	commit  string
+	records map[string]bool
 }
 
 // Watches are told what is live whenever that changes, so that they know what
@@ -72,6 +85,7 @@ func (r *Reconciler) Resume(ctx context.Context) error {
 		return err
 	}
 	r.live.set(st.Revision, nil)
+	r.halfDone = st.Status == state.Progressing || st.Outcome == state.Progressing
 	r.track(objects)
 	return nil
 }
@@ -87,23 +101,15 @@ func (r *Reconciler) track(objects []state.Object) {
 
 // Reconcile takes the application to a revision. The returned state says how
 // that went; it is stored as well. The error is for what should be tried
-// again: the cluster or the database does not answer, or ErrSuperseded.
+// again: the cluster or the database does not answer, ErrSuperseded, or a
+// LaterError with a verdict that may be another after a while.
 func (r *Reconciler) Reconcile(ctx context.Context, rev Revision, waiting Waiting) (state.Application, error) {
 	run, err := r.begin(ctx, rev)
 	if err != nil {
 		return state.Application{}, err
 	}
 	run.waiting = waiting
-	err = run.steps(ctx)
-	var stop *stopError
-	if errors.As(err, &stop) {
-		run.st.Status, run.st.Reason, run.st.Details = stop.status, stop.reason, stop.details
-		run.st.Tried, run.st.Outcome = rev.Commit, stop.status
-		err = nil
-	}
-	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrSuperseded) {
-		run.st.Status, run.st.Reason, run.st.Details = run.unavailable(err), err.Error(), nil
-	}
+	err = run.conclude(ctx, run.steps(ctx))
 	run.st.Updated = time.Now()
 	// What was found out is stored even if the loop is being stopped.
 	if putErr := r.Store.PutApplication(context.WithoutCancel(ctx), run.st); putErr != nil {
@@ -111,6 +117,46 @@ func (r *Reconciler) Reconcile(ctx context.Context, rev Revision, waiting Waitin
 	}
 	return run.st, err
 }
+
+// conclude notes how the steps ended, and returns what should be tried again.
+func (r *run) conclude(ctx context.Context, err error) error {
+	var stop *stopError
+	switch {
+	case errors.As(err, &stop):
+		r.st.Status, r.st.Reason, r.st.Details = stop.status, stop.reason, stop.details
+		r.decided(stop.status)
+		r.settle()
+		if stop.passing {
+			r.st.Deps = nil // the files alone do not decide
+			return &LaterError{passingPause}
+		}
+		return nil
+	case err == nil:
+		r.settle()
+		return nil
+	case ctx.Err() != nil, errors.Is(err, ErrSuperseded):
+		return err
+	}
+	r.st.Status, r.st.Reason, r.st.Details = unavailable(err), err.Error(), nil
+	r.st.Outcome = state.Progressing // there is no verdict
+	return err
+}
+
+// decided notes the verdict on the revision, and all that it depends on.
+func (r *run) decided(outcome state.Status) {
+	r.st.Tried, r.st.Outcome = r.rev.Commit, outcome
+	r.st.Options, r.st.Deps = r.optionsKey(), r.rendering.Deps
+}
+
+// settle lets drift be dealt with again: no apply is half done.
+func (r *run) settle() {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	r.halfDone = false
+}
+
+// passingPause is after how long a verdict that may pass is looked at again.
+const passingPause = 20 * time.Second
 
 // ErrSuperseded is returned when a newer revision came while one was awaited,
 // which is neither healthy nor failed then.
@@ -123,11 +169,13 @@ type Waiting struct {
 }
 
 // stopError ends a reconcile with a verdict about the revision: it is blocked,
-// or failed. There is no point in trying the same again.
+// or failed. There is no point in trying the same again, unless the verdict is
+// passing: it depends on more than the files.
 type stopError struct {
 	status  state.Status
 	reason  string
 	details []string
+	passing bool
 }
 
 func (e *stopError) Error() string { return e.reason }
@@ -153,33 +201,36 @@ func (r *Reconciler) begin(ctx context.Context, rev Revision) (*run, error) {
 		return nil, err
 	}
 	st.Source, st.Path, st.Cluster = r.App.Source, r.App.Path, r.App.Cluster
-	tree, err := r.Trees.Tree(ctx, rev.Commit)
-	if err != nil {
-		return nil, err
-	}
-	return &run{Reconciler: r, rev: rev, st: st, tree: tree}, nil
+	return &run{Reconciler: r, rev: rev, st: st}, nil
 }
 
 // steps is the main path.
-func (r *run) steps(ctx context.Context) error {
+func (r *run) steps(ctx context.Context) (err error) {
+	if r.tree, err = r.Trees.Tree(ctx, r.rev.Commit); err != nil {
+		return err
+	}
 	if r.upToDate() {
-		return r.keep(r.st.Deps)
+		r.keep()
+		return nil
 	}
 	if err := r.render(ctx); err != nil {
 		return err
 	}
 	if r.sameAsLive() {
-		r.st.Tried, r.st.Outcome = r.rev.Commit, state.Ready
-		return r.keep(r.rendering.Deps)
+		r.decided(state.Ready)
+		r.keep()
+		return nil
 	}
-	r.judge(ctx)
+	if err := r.judge(ctx); err != nil {
+		return err
+	}
 	if err := r.decide(); err != nil {
 		return err
 	}
 	if err := r.plan(ctx); err != nil {
 		return err
 	}
-	err := r.deploy(ctx)
+	err = r.deploy(ctx)
 	if err == nil {
 		err = r.await(ctx)
 	}
@@ -197,10 +248,8 @@ func (r *run) upToDate() bool {
 		return false
 	}
 	switch r.st.Status {
-	case state.Ready:
-		return true
-	case state.Blocked, state.Failed, state.RolledBack, state.Held:
-		return r.st.Tried != ""
+	case state.Ready, state.Blocked, state.Failed, state.RolledBack, state.Held:
+		return r.st.Status == r.st.Outcome
 	}
 	return false
 }
@@ -212,18 +261,17 @@ func (r *run) sameAsLive() bool {
 		r.st.Digest == r.rendering.Digest && r.st.Options == r.optionsKey()
 }
 
-// keep leaves everything as it is, but for the files that it is made of.
-func (r *run) keep(deps source.Deps) error {
-	r.st.Deps = deps
+// keep leaves everything as it is.
+func (r *run) keep() {
 	if r.st.Status == state.Ready {
 		r.st.Reason, r.st.Details = "", nil
 	}
-	return nil
 }
 
-// judge runs all policies on all objects.
-func (r *run) judge(ctx context.Context) {
+// judge runs all policies on all objects. What is cut off is no verdict.
+func (r *run) judge(ctx context.Context) error {
 	r.judgement = scan.Judge(ctx, r.Evaluator, resource.NewSet(r.rendering.Resources), policy.Rendered)
+	return ctx.Err()
 }
 
 // Decide asks the gate about a rendering. Known are the fingerprints of the
@@ -243,21 +291,17 @@ func Decide(app config.Application, rendering *Rendering, judged scan.Judgement,
 // decide asks the gate, and ends the reconcile if it blocks.
 func (r *run) decide() error {
 	r.decision = Decide(r.App, r.rendering, r.judgement, r.rev, r.st.Known)
-	r.st.Options, r.st.Deps = r.optionsKey(), r.rendering.Deps
-	if err := r.record(r.decisionRecord()); err != nil {
+	if err := r.recordOnce(r.decisionRecord()); err != nil {
 		return err
 	}
 	if r.decision.Allow {
 		return nil
 	}
-	var details []string
-	for _, f := range r.decision.Blocking {
-		details = append(details, describeFinding(f))
-	}
-	details = append(details, describeProblems(r.rendering.Problems)...)
 	reason := fmt.Sprintf("%s is blocked: %s", shortID(r.rev.Commit), r.failures())
 	r.Log.Warn("revision blocked", "application", r.App.Name, "commit", r.rev.Commit, "reason", r.failures())
-	return &stopError{state.Blocked, reason, details}
+	// Whether a policy can be evaluated in time depends on the machine, too.
+	passing := len(r.judgement.Errors) > 0
+	return &stopError{status: state.Blocked, reason: reason, details: r.objections(), passing: passing}
 }
 
 // plan asks the server what it would refuse.
@@ -275,7 +319,8 @@ func (r *run) plan(ctx context.Context) error {
 }
 
 // refused turns what the target will not take into a verdict about the
-// revision. What may pass with time stays an error.
+// revision. Rights, namespaces and kinds that are missing may come without a
+// commit, so it is looked at again. What certainly passes stays an error.
 func (r *run) refused(step string, err error) error {
 	switch {
 	case err == nil:
@@ -284,17 +329,41 @@ func (r *run) refused(step string, err error) error {
 		return err
 	}
 	reason := fmt.Sprintf("%s cannot be applied: %v", shortID(r.rev.Commit), firstLine(err))
-	if err := r.record(ledger.Record{Kind: ledger.Decision, Outcome: "refused", Message: step + ": " + err.Error()}); err != nil {
+	if err := r.recordOnce(ledger.Record{Kind: ledger.Decision, Outcome: "refused", Message: step + ": " + err.Error()}); err != nil {
 		return err
 	}
-	return &stopError{state.Blocked, reason, lines(err)}
+	return &stopError{status: state.Blocked, reason: reason, details: lines(err), passing: true}
 }
 
-func (r *run) unavailable(err error) state.Status {
-	if errors.Is(err, target.Retryable) {
+// unavailable is the status of what will be tried again.
+func unavailable(err error) state.Status {
+	switch {
+	case errors.Is(err, target.Retryable):
 		return state.Unreachable
+	case errors.Is(err, target.Conflict):
+		return state.Progressing
 	}
 	return state.Failed
+}
+
+// recordOnce appends a decision, unless the ledger has the same one about this
+// commit from this process.
+func (r *run) recordOnce(record ledger.Record) error {
+	data, err := json.Marshal(record)
+	if err != nil {
+		return err
+	}
+	if r.said.commit != r.rev.Commit {
+		r.said = said{r.rev.Commit, map[string]bool{}}
+	}
+	if r.said.records[string(data)] {
+		return nil
+	}
+	if err := r.record(record); err != nil {
+		return err
+	}
+	r.said.records[string(data)] = true
+	return nil
 }
 
 // record appends to the ledger what happened to this revision.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/holdfast-dev/holdfast/config"
 	"github.com/holdfast-dev/holdfast/ledger"
 	"github.com/holdfast-dev/holdfast/state"
+	"github.com/holdfast-dev/holdfast/target"
 )
 
 // rollBack restores the last healthy revision after one failed. The verdict on
@@ -17,6 +19,13 @@ func (r *run) rollBack(ctx context.Context, failed *stopError) error {
 		return failed
 	}
 	back, err := r.restore(ctx)
+	var stop *stopError
+	switch {
+	case errors.As(err, &stop):
+		return r.stays(failed, stop)
+	case err != nil && ctx.Err() == nil && !errors.Is(err, target.Retryable):
+		return r.stays(failed, &stopError{reason: firstLine(err), details: lines(err)})
+	}
 	if err != nil {
 		return err
 	}
@@ -24,39 +33,56 @@ func (r *run) rollBack(ctx context.Context, failed *stopError) error {
 	if err == nil {
 		err = back.await(ctx)
 	}
-	// What was tried is the failed revision, and its files are what must
-	// change before there is a point in trying again.
-	tried, deps := r.rev.Commit, r.st.Deps
 	r.st = back.st
-	r.st.Tried, r.st.Deps = tried, deps
-	var stop *stopError
 	switch {
 	case errors.As(err, &stop):
-		return &stopError{state.Failed, fmt.Sprintf("%s; and %s, to which it was rolled back, failed too: %s", failed.reason, shortID(back.rev.Commit), stop.reason), append(failed.details, stop.details...)}
+		return &stopError{
+			status:  state.Failed,
+			reason:  fmt.Sprintf("%s; and %s, to which it was rolled back, failed too: %s", failed.reason, shortID(back.rev.Commit), stop.reason),
+			details: slices.Concat(failed.details, stop.details),
+		}
 	case err != nil:
 		return err
 	}
-	r.Log.Warn("rolled back", "application", r.App.Name, "from", tried, "to", back.rev.Commit)
+	r.Log.Warn("rolled back", "application", r.App.Name, "from", r.rev.Commit, "to", back.rev.Commit)
 	if err := back.record(ledger.Record{
-		Kind: ledger.Rollback, Previous: tried, Outcome: "restored", Message: failed.reason, Details: failed.details,
+		Kind: ledger.Rollback, Previous: r.rev.Commit, Outcome: "restored", Message: failed.reason, Details: failed.details,
 	}); err != nil {
 		return err
 	}
-	return &stopError{state.RolledBack, fmt.Sprintf("%s; rolled back to %s", failed.reason, shortID(back.rev.Commit)), failed.details}
+	return &stopError{
+		status: state.RolledBack, details: failed.details,
+		reason: fmt.Sprintf("%s; rolled back to %s", failed.reason, shortID(back.rev.Commit)),
+	}
 }
 
-// restore prepares a run to the last healthy revision. It was verified and
-// allowed when it was deployed; it is rendered from the same commit again.
+// stays records why a failed revision is not rolled back.
+func (r *run) stays(failed, why *stopError) error {
+	reason := fmt.Sprintf("%s; not rolled back to %s: %s", failed.reason, shortID(r.st.Healthy), why.reason)
+	if err := r.record(ledger.Record{
+		Kind: ledger.Rollback, Previous: r.st.Healthy, Outcome: "refused", Message: why.reason, Details: why.details,
+	}); err != nil {
+		return err
+	}
+	r.Log.Warn("not rolled back", "application", r.App.Name, "to", r.st.Healthy, "reason", why.reason)
+	return &stopError{status: state.Failed, reason: reason, details: slices.Concat(failed.details, why.details)}
+}
+
+// restore prepares a run to the last healthy revision, rendered from its commit
+// again. It was verified and allowed when it was deployed; a stopError says why
+// it would not be any more, by the history that counts now or by the gate.
 func (r *run) restore(ctx context.Context) (*run, error) {
-	back := &run{Reconciler: r.Reconciler, rev: Revision{Source: r.rev.Source, Commit: r.st.Healthy}, st: r.st}
-	records, err := r.Store.Objects(ctx, r.App.Name)
+	back := &run{Reconciler: r.Reconciler, st: r.st, rev: Revision{Source: r.rev.Source, Commit: r.st.Healthy, Signer: r.st.HealthySigner}}
+	source, err := r.Store.Source(ctx, r.App.Source)
 	if err != nil {
 		return nil, err
 	}
-	for _, o := range records {
-		if o.Commit == r.st.Healthy {
-			back.rev.Signer = o.Signer
-		}
+	accepted, err := r.Trees.IsAncestor(ctx, r.st.Healthy, source.Accepted)
+	if err != nil {
+		return nil, err
+	}
+	if !accepted {
+		return nil, &stopError{reason: "it is not part of the accepted history any more"}
 	}
 	if back.tree, err = r.Trees.Tree(ctx, r.st.Healthy); err != nil {
 		return nil, err
@@ -64,7 +90,13 @@ func (r *run) restore(ctx context.Context) (*run, error) {
 	if err := back.render(ctx); err != nil {
 		return nil, err
 	}
-	back.judge(ctx)
+	if err := back.judge(ctx); err != nil {
+		return nil, err
+	}
+	back.decision = Decide(r.App, back.rendering, back.judgement, back.rev, r.st.HealthyKnown)
+	if !back.decision.Allow {
+		return nil, &stopError{reason: back.failures(), details: back.objections()}
+	}
 	if back.rendering.Resources, err = r.Cluster.Resolve(ctx, r.kubeApp(back.rev.Commit), back.rendering.Resources); err != nil {
 		return nil, err
 	}

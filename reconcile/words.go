@@ -47,6 +47,14 @@ func (r *run) failures() string {
 	return strings.Join(all, "; ")
 }
 
+// objections returns what the gate objects to, one a line.
+func (r *run) objections() (out []string) {
+	for _, f := range r.decision.Blocking {
+		out = append(out, describeFinding(f))
+	}
+	return append(out, describeProblems(r.rendering.Problems)...)
+}
+
 // describeFinding returns a finding in one line, with its place. It never
 // holds the value that was found.
 func describeFinding(f *finding.Finding) string {

@@ -15,6 +15,7 @@ type event struct {
 	key   string
 	drift *drift.Drift // nil if the object agrees
 	live  map[string]any
+	count int // of the object's events; set by the queue
 }
 
 // driftQueue holds the newest event of each object, in the order in which the
@@ -23,36 +24,43 @@ type driftQueue struct {
 	mu     sync.Mutex
 	order  []string
 	latest map[string]event
+	counts map[string]int // events of each object so far
 	ready  chan struct{}
 }
 
 func newDriftQueue() *driftQueue {
-	return &driftQueue{latest: map[string]event{}, ready: make(chan struct{}, 1)}
+	return &driftQueue{latest: map[string]event{}, counts: map[string]int{}, ready: make(chan struct{}, 1)}
 }
 
 func (q *driftQueue) add(e event) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.counts[e.key]++
+	e.count = q.counts[e.key]
+	q.put(e)
+}
+
+// addLater puts an event back unless there was a newer one of the object by
+// then, whether it still waits or was dealt with.
+func (q *driftQueue) addLater(e event, after time.Duration) {
+	time.AfterFunc(after, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		if q.counts[e.key] == e.count {
+			q.put(e)
+		}
+	})
+}
+
+func (q *driftQueue) put(e event) {
 	if _, queued := q.latest[e.key]; !queued {
 		q.order = append(q.order, e.key)
 	}
 	q.latest[e.key] = e
-	q.mu.Unlock()
 	select {
 	case q.ready <- struct{}{}:
 	default:
 	}
-}
-
-// addLater puts an event back unless a newer one of the object is there.
-func (q *driftQueue) addLater(e event, after time.Duration) {
-	time.AfterFunc(after, func() {
-		q.mu.Lock()
-		_, newer := q.latest[e.key]
-		q.mu.Unlock()
-		if !newer {
-			q.add(e)
-		}
-	})
 }
 
 func (q *driftQueue) take() (event, bool) {
@@ -96,8 +104,10 @@ func (l *loop) heals(ctx context.Context) error {
 }
 
 func (l *loop) heal(ctx context.Context, e event) error {
-	if e.drift == nil {
-		return l.reconciler.Agrees(ctx, e.key)
-	}
-	return l.reconciler.Drifted(ctx, *e.drift, e.live)
+	return guard(l.operator.Log, func() error {
+		if e.drift == nil {
+			return l.reconciler.Agrees(ctx, e.key)
+		}
+		return l.reconciler.Drifted(ctx, *e.drift, e.live)
+	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -42,14 +44,21 @@ func (o *Operator) newLoop(app config.Application) *loop {
 	return l
 }
 
-// offer tells the loop of a new accepted revision.
-func (l *loop) offer(rev reconcile.Revision) {
-	select {
-	case <-l.newer: // an older one that nobody took
-	default:
+// look has the loop look at its goal again, which is another one now. A
+// reconcile that waits for health is told as well.
+func (l *loop) look(ctx context.Context) error {
+	rev, err := l.goal(ctx)
+	if err == nil && rev.Commit != "" {
+		l.mu.Lock()
+		select {
+		case <-l.newer: // an older one that nobody took
+		default:
+		}
+		l.newer <- rev
+		l.mu.Unlock()
 	}
-	l.newer <- rev
 	l.nudge()
+	return err
 }
 
 func (l *loop) nudge() {
@@ -70,10 +79,14 @@ func (l *loop) run(ctx context.Context) error {
 		case <-l.wake:
 		case <-retry.C:
 		}
-		err := l.step(ctx)
+		err := guard(l.operator.Log, func() error { return l.step(ctx) })
+		var later *reconcile.LaterError
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case errors.As(err, &later):
+			pause.reset()
+			retry.Reset(later.After)
 		case errors.Is(err, reconcile.ErrSuperseded):
 			l.nudge()
 		case err != nil:
@@ -93,11 +106,16 @@ func (l *loop) step(ctx context.Context) error {
 	if err != nil || rev.Commit == "" {
 		return err
 	}
-	if reason := l.waitsFor(); reason != "" {
+	reason, err := l.waitsFor(ctx)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
 		return l.wait(ctx, reason)
 	}
 	st, err := l.reconcile(ctx, rev)
-	if err != nil {
+	var later *reconcile.LaterError // with a verdict
+	if err != nil && !errors.As(err, &later) {
 		return err
 	}
 	l.mu.Lock()
@@ -110,14 +128,23 @@ func (l *loop) step(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return err
 }
 
-// goal is the revision that a person pinned, or the accepted one.
+// goal is the revision that a person pinned, or the accepted one. Nobody can
+// pin what was never accepted; without an accepted revision there is no goal.
 func (l *loop) goal(ctx context.Context) (reconcile.Revision, error) {
+	accepted := l.source.current()
 	pinned, err := l.operator.store.Pin(ctx, l.app.Name)
-	if err != nil || pinned == "" {
-		return l.source.current(), err
+	if err != nil || pinned == "" || accepted.Commit == "" {
+		return accepted, err
+	}
+	part, err := l.source.trees.IsAncestor(ctx, pinned, accepted.Commit)
+	if err == nil && !part {
+		err = fmt.Errorf("%s is pinned to %s, which is not part of the accepted history: `holdfast rollback %s --resume` ends that", l.app.Name, pinned, l.app.Name)
+	}
+	if err != nil {
+		return reconcile.Revision{}, err
 	}
 	return reconcile.Revision{Source: l.app.Source, Commit: pinned, Subject: "pinned"}, nil
 }
@@ -137,24 +164,29 @@ func (l *loop) reconcile(ctx context.Context, rev reconcile.Revision) (state.App
 }
 
 // waitsFor returns why the application cannot go on yet: one that it depends on
-// is not ready at the revision that is accepted now.
-func (l *loop) waitsFor() string {
+// is not ready at the revision that it should be at.
+func (l *loop) waitsFor(ctx context.Context) (string, error) {
 	for _, name := range l.app.DependsOn {
 		dep := l.operator.loops[name]
+		goal, err := dep.goal(ctx)
+		if err != nil {
+			return "", err
+		}
 		dep.mu.Lock()
 		done, status, reason := dep.done, dep.status, dep.reason
 		dep.mu.Unlock()
 		switch {
-		case done == "", status == state.Ready && done != dep.source.current().Commit:
-			return fmt.Sprintf("waits for %s, which is on its way", name)
+		case done == "", status == state.Ready && done != goal.Commit:
+			return fmt.Sprintf("waits for %s, which is on its way", name), nil
 		case status != state.Ready:
-			return fmt.Sprintf("waits for %s, which is %s: %s", name, status, reason)
+			return fmt.Sprintf("waits for %s, which is %s: %s", name, status, reason), nil
 		}
 	}
-	return ""
+	return "", nil
 }
 
-// wait says why nothing happens. What runs keeps its state.
+// wait says why nothing happens. What runs keeps its state, and a verdict its
+// reason.
 func (l *loop) wait(ctx context.Context, reason string) error {
 	st, err := l.operator.store.Application(ctx, l.app.Name)
 	if errors.Is(err, state.ErrNone) {
@@ -162,6 +194,10 @@ func (l *loop) wait(ctx context.Context, reason string) error {
 	}
 	if err != nil || st.Reason == reason {
 		return err
+	}
+	switch st.Status {
+	case state.Blocked, state.Held, state.Failed, state.RolledBack:
+		return nil
 	}
 	st.Reason, st.Details, st.Updated = reason, nil, time.Now()
 	return l.operator.store.PutApplication(ctx, st)
@@ -172,6 +208,17 @@ func (l *loop) pin(ctx context.Context, commit string) error {
 	if err := l.operator.store.PutPin(ctx, l.app.Name, commit); err != nil {
 		return err
 	}
-	l.nudge()
-	return nil
+	return l.look(ctx)
+}
+
+// guard runs one step of a loop. A mistake of ours that one application or
+// source brings to light does not end the others.
+func guard(log *slog.Logger, step func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			log.Error("internal error", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack())) // p may quote a secret
+			err = errors.New("internal error: please report it with the stack in the log")
+		}
+	}()
+	return step()
 }

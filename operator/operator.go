@@ -230,7 +230,11 @@ func (f *followed) current() reconcile.Revision {
 func (f *followed) run(ctx context.Context) error {
 	var pause backoff
 	for {
-		rev, err := f.Poll(ctx)
+		var rev reconcile.Revision
+		err := guard(f.Log, func() (err error) {
+			rev, err = f.Poll(ctx)
+			return err
+		})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -241,7 +245,7 @@ func (f *followed) run(ctx context.Context) error {
 		} else {
 			pause.reset()
 		}
-		f.publish(rev)
+		f.publish(ctx, rev)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -251,7 +255,7 @@ func (f *followed) run(ctx context.Context) error {
 }
 
 // publish wakes the applications of the source if it is at another revision.
-func (f *followed) publish(rev reconcile.Revision) {
+func (f *followed) publish(ctx context.Context, rev reconcile.Revision) {
 	f.mu.Lock()
 	changed := rev.Commit != "" && rev.Commit != f.revision.Commit
 	if changed {
@@ -263,7 +267,9 @@ func (f *followed) publish(rev reconcile.Revision) {
 	}
 	for _, l := range f.operator.loops {
 		if l.app.Source == f.Config.Name {
-			l.offer(rev)
+			if err := l.look(ctx); err != nil && ctx.Err() == nil {
+				f.Log.Warn("cannot follow", "application", l.app.Name, "error", err) // its loop tries again
+			}
 		}
 	}
 }

@@ -221,24 +221,33 @@ func (r *run) steps(ctx context.Context) (err error) {
 		r.keep()
 		return nil
 	}
-	if err := r.judge(ctx); err != nil {
-		return err
+	var stop *stopError
+	err = r.admit(ctx)
+	if errors.As(err, &stop) {
+		return r.finish(ctx, stop)
 	}
-	if err := r.decide(); err != nil {
-		return err
-	}
-	if err := r.plan(ctx); err != nil {
+	if err != nil {
 		return err
 	}
 	err = r.deploy(ctx)
 	if err == nil {
 		err = r.await(ctx)
 	}
-	var stop *stopError
 	if errors.As(err, &stop) {
 		return r.rollBack(ctx, stop)
 	}
 	return err
+}
+
+// admit finds out whether the revision may be applied. Nothing is touched.
+func (r *run) admit(ctx context.Context) error {
+	if err := r.judge(ctx); err != nil {
+		return err
+	}
+	if err := r.decide(); err != nil {
+		return err
+	}
+	return r.plan(ctx)
 }
 
 // upToDate reports whether nothing that the last attempt read has changed: its
@@ -306,16 +315,23 @@ func (r *run) decide() error {
 
 // plan asks the server what it would refuse.
 func (r *run) plan(ctx context.Context) error {
-	resolved, err := r.Cluster.Resolve(ctx, r.kubeApp(r.rev.Commit), r.rendering.Resources)
-	if err != nil {
+	if err := r.resolve(ctx); err != nil {
 		return r.refused("resolve", err)
 	}
-	r.rendering.Resources = resolved
-	plan, err := r.Cluster.Plan(ctx, r.kubeApp(r.rev.Commit), resolved, nil)
+	plan, err := r.Cluster.Plan(ctx, r.kubeApp(r.rev.Commit), r.rendering.Resources, nil)
 	if err == nil {
 		err = plan.Err()
 	}
 	return r.refused("plan", err)
+}
+
+// resolve gives objects the namespaces that the cluster gives them.
+func (r *run) resolve(ctx context.Context) error {
+	resolved, err := r.Cluster.Resolve(ctx, r.kubeApp(r.rev.Commit), r.rendering.Resources)
+	if err == nil {
+		r.rendering.Resources = resolved
+	}
+	return err
 }
 
 // refused turns what the target will not take into a verdict about the

@@ -56,6 +56,52 @@ func (r *run) rollBack(ctx context.Context, failed *stopError) error {
 	}
 }
 
+// finish awaits the revision before this one, if this one came while that was
+// awaited, and is blocked: what runs on has to become healthy, or is rolled back.
+func (r *run) finish(ctx context.Context, blocked *stopError) error {
+	if r.st.Outcome != state.Progressing || r.st.Tried != r.st.Revision || r.st.Revision == r.rev.Commit {
+		return blocked
+	}
+	before := &run{
+		Reconciler: r.Reconciler, st: r.st, waiting: r.waiting,
+		rev: Revision{Source: r.rev.Source, Commit: r.st.Revision, Signer: r.st.Signer},
+	}
+	err := before.prepare(ctx)
+	if err == nil {
+		err = before.resolve(ctx)
+	}
+	if err == nil {
+		err = before.await(ctx)
+	}
+	var stop *stopError
+	if errors.As(err, &stop) {
+		err = before.rollBack(ctx, stop)
+	}
+	r.st = before.st
+	if errors.As(err, &stop) {
+		return &stopError{
+			status: blocked.status, passing: blocked.passing,
+			reason:  fmt.Sprintf("%s; before it, %s", blocked.reason, stop.reason),
+			details: slices.Concat(blocked.details, stop.details),
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return blocked
+}
+
+// prepare renders and judges a revision that was applied once.
+func (r *run) prepare(ctx context.Context) (err error) {
+	if r.tree, err = r.Trees.Tree(ctx, r.rev.Commit); err != nil {
+		return err
+	}
+	if err := r.render(ctx); err != nil {
+		return err
+	}
+	return r.judge(ctx)
+}
+
 // stays records why a failed revision is not rolled back.
 func (r *run) stays(failed, why *stopError) error {
 	reason := fmt.Sprintf("%s; not rolled back to %s: %s", failed.reason, shortID(r.st.Healthy), why.reason)
@@ -84,21 +130,12 @@ func (r *run) restore(ctx context.Context) (*run, error) {
 	if !accepted {
 		return nil, &stopError{reason: "it is not part of the accepted history any more"}
 	}
-	if back.tree, err = r.Trees.Tree(ctx, r.st.Healthy); err != nil {
-		return nil, err
-	}
-	if err := back.render(ctx); err != nil {
-		return nil, err
-	}
-	if err := back.judge(ctx); err != nil {
+	if err := back.prepare(ctx); err != nil {
 		return nil, err
 	}
 	back.decision = Decide(r.App, back.rendering, back.judgement, back.rev, r.st.HealthyKnown)
 	if !back.decision.Allow {
 		return nil, &stopError{reason: back.failures(), details: back.objections()}
 	}
-	if back.rendering.Resources, err = r.Cluster.Resolve(ctx, r.kubeApp(back.rev.Commit), back.rendering.Resources); err != nil {
-		return nil, err
-	}
-	return back, nil
+	return back, back.resolve(ctx)
 }

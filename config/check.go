@@ -36,7 +36,9 @@ func (c *checker) check() {
 		c.source(at, s)
 	}
 	for i, cl := range c.cfg.Clusters {
-		c.name(fmt.Sprintf("clusters[%d]", i), cl.Name, clusters)
+		at := fmt.Sprintf("clusters[%d]", i)
+		c.name(at, cl.Name, clusters)
+		c.namespace(at+".inventoryNamespace", cl.Namespace)
 	}
 	for i, a := range c.cfg.Applications {
 		c.name(fmt.Sprintf("applications[%d]", i), a.Name, apps)
@@ -123,7 +125,14 @@ func (c *checker) url(at string, s Source) {
 	}
 }
 
+func (c *checker) namespace(at, name string) {
+	if name != "" && !namePattern.MatchString(name) {
+		c.at(at, "use lower-case letters, digits and dashes, at most 63", "%q cannot be a namespace", name)
+	}
+}
+
 func (c *checker) application(at string, a Application) {
+	c.namespace(at+".namespace", a.Namespace)
 	c.inside(at+".path", a.Path)
 	for i, f := range a.Helm.ValuesFiles {
 		c.inside(fmt.Sprintf("%s.helm.valuesFiles[%d]", at, i), f)
@@ -171,22 +180,24 @@ func (c *checker) reference(at, name, what string, known map[string]bool) {
 // cycles reports each application whose dependencies lead back to it.
 func (c *checker) cycles() {
 	for i, a := range c.cfg.Applications {
-		if loop := c.walk(a.Name, a.Name, nil); loop != nil {
+		if loop := c.walk(a.Name, a.Name, map[string]bool{}); loop != nil {
 			c.at(fmt.Sprintf("applications[%d].dependsOn", i), "", "%s depends on itself: %s", a.Name, strings.Join(append([]string{a.Name}, loop...), " → "))
 		}
 	}
 }
 
-func (c *checker) walk(from, goal string, seen []string) []string {
+// walk returns a way along dependencies, or nil.
+func (c *checker) walk(from, goal string, seen map[string]bool) []string {
 	app := c.cfg.Application(from)
-	if app == nil || slices.Contains(seen, from) {
+	if app == nil || seen[from] {
 		return nil
 	}
+	seen[from] = true
 	for _, dep := range app.DependsOn {
 		if dep == goal {
 			return []string{dep}
 		}
-		if rest := c.walk(dep, goal, append(seen, from)); rest != nil {
+		if rest := c.walk(dep, goal, seen); rest != nil {
 			return append([]string{dep}, rest...)
 		}
 	}

@@ -123,7 +123,7 @@ const (
 // Prune limits what one revision may delete.
 type Prune struct {
 	Off        bool     `yaml:"disabled"`
-	MaxCount   int      `yaml:"maxCount"`   // objects; 0 for no limit
+	MaxCount   int      `yaml:"maxCount"`   // objects; 0 for the default of 50
 	MaxPercent int      `yaml:"maxPercent"` // of the inventory; default 50
 	Protect    []string `yaml:"protect"`    // kinds that are never deleted, besides the built-in ones
 }

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -64,6 +65,13 @@ func TestMistakes(t *testing.T) {
 	}{
 		{"an unknown field is named with the one that was meant", change("branch: main", "brnch: main"), ":6:3:", `did you mean "branch"?`},
 		{"a missing field is said at its object", change("  url: https://git.example/fleet.git\n", ""), ":4:3:", `field "url" is missing in sources[0]`},
+		{"an empty field is no field", change("url: https://git.example/fleet.git", `url: ""`), ":5:8:", `field "url" is empty in sources[0]`},
+		{"nor is null", change("name: prod", "name: ~"), ":9:9:", `field "name" is empty in clusters[0]`},
+		{"an empty item of a list", change("- {name: platform, source: fleet, cluster: prod, path: platform}", "-"), ":12:", "applications[0] must be a map, and is empty"},
+		{"an empty file", "", ":1:1:", "the file must hold one document"},
+		{"a file that is no map", "- a\n", ":1:1:", "the file must be a map"},
+		{"a file of nothing", "null\n", ":1:1:", "must hold one document"},
+		{"a namespace that cannot be", change("kubeconfig: prod.kubeconfig", "inventoryNamespace: Hold_Fast"), ":10:", "cannot be a namespace"},
 		{"a wrong type says what was expected", change("timeout: 90s", "timeout: soon"), ":19:21:", `health.timeout must be a duration such as 30s or 5m, and is "soon"`},
 		{"a source that does not exist", change("- name: web\n  source: fleet", "- name: web\n  source: fleat"), ":14:11:", `did you mean "fleet"?`},
 		{"a dependency that does not exist", change("[platform]", "[platfrom]"), ":17:15:", `did you mean "platform"?`}, //nolint:misspell // the misspelling is what is tested
@@ -110,6 +118,27 @@ func TestAllMistakesAtOnce(t *testing.T) {
 		if mistakes[i-1].Position.Line > mistakes[i].Position.Line {
 			t.Errorf("mistakes are not in the order of the file:\n%v", err)
 		}
+	}
+}
+
+// TestManyDependencies has layers of which each depends on the whole layer
+// before: there are 2^30 ways through them.
+func TestManyDependencies(t *testing.T) {
+	text := good
+	before := []string{"platform", "web"}
+	for layer := range 30 {
+		next := []string{fmt.Sprintf("a%d", layer), fmt.Sprintf("b%d", layer)}
+		for _, name := range next {
+			text += fmt.Sprintf("- {name: %s, source: fleet, cluster: prod, path: x, dependsOn: [%s]}\n", name, strings.Join(before, ", "))
+		}
+		before = next
+	}
+	if _, err := decode(text); err != nil {
+		t.Error(err)
+	}
+	_, err := decode(strings.Replace(text, "path: platform}", "path: platform, dependsOn: [b29]}", 1))
+	if err == nil || !strings.Contains(err.Error(), "platform depends on itself") {
+		t.Errorf("the circle is not found: %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding"
 	"errors"
 	"fmt"
@@ -77,7 +78,9 @@ func (d *decoder) decode(v *resource.Value, target reflect.Value, path string) {
 	d.spans[path] = v.Span
 	switch {
 	case v.Kind == resource.Null:
-		return
+		if target.Kind() == reflect.Struct && len(requiredIn(target.Type())) > 0 {
+			d.structure(v, target, path) // says what is missing
+		}
 	case target.Kind() == reflect.Pointer:
 		target.Set(reflect.New(target.Type().Elem()))
 		d.decode(v, target.Elem(), path)
@@ -96,7 +99,7 @@ func (d *decoder) decode(v *resource.Value, target reflect.Value, path string) {
 
 func (d *decoder) structure(v *resource.Value, target reflect.Value, path string) {
 	if v.Kind != resource.Map {
-		d.mismatch(v, path, "a map")
+		d.mismatch(v, cmp.Or(path, "the file"), "a map")
 		return
 	}
 	fields, required := fieldsOf(target.Type())
@@ -107,6 +110,9 @@ func (d *decoder) structure(v *resource.Value, target reflect.Value, path string
 			continue
 		}
 		d.decode(f.Value, target.Field(index), join(path, f.Key))
+		if _, needed := required[f.Key]; needed && (f.Value.Kind == resource.Null || f.Value.Kind == resource.String && f.Value.Str == "") {
+			d.fail(f.Value.Span, "", "field %q is empty%s", f.Key, in(path))
+		}
 		delete(required, f.Key)
 	}
 	for _, name := range keys(required) {
@@ -174,6 +180,8 @@ func describe(v *resource.Value) string {
 		return "a map"
 	case resource.List:
 		return "a list"
+	case resource.Null:
+		return "empty"
 	}
 	return fmt.Sprintf("%q", v.Str)
 }
@@ -193,6 +201,11 @@ func fieldsOf(t reflect.Type) (fields map[string]int, required map[string]int) {
 		}
 	}
 	return fields, required
+}
+
+func requiredIn(t reflect.Type) map[string]int {
+	_, required := fieldsOf(t)
+	return required
 }
 
 // Decode reads and checks a configuration. Paths stay as they are written.

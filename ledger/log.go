@@ -144,10 +144,9 @@ func (l *Log) Append(r Record) (Record, error) {
 	}
 	if err := l.append(line); err != nil {
 		// The state on disk is not known: what follows the checkpoint is
-		// dropped, so that the next record does not land behind garbage.
-		if dropErr := l.dropUnacknowledged(l.size); dropErr != nil {
-			err = errors.Join(err, dropErr)
-		}
+		// dropped, so that the next record does not land behind garbage, and it
+		// is signed anew, in case the checkpoint already counted the record.
+		err = errors.Join(err, l.dropUnacknowledged(l.size), l.sign())
 		return r, fmt.Errorf("ledger: record %d was not written: %w", r.Index, err)
 	}
 	return r, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -40,7 +41,8 @@ type Follower struct {
 	judged bool
 }
 
-// OpenFollower opens the mirror of a source in the state directory.
+// OpenFollower opens the mirror of a source in the state directory. One that is
+// damaged is set aside: a mirror can be lost, and everything is fetched again.
 func OpenFollower(ctx context.Context, cfg config.Source, stateDir string, f Follower) (*Follower, error) {
 	opts := git.Options{
 		Dir: filepath.Join(stateDir, "mirrors", cfg.Name+".git"), URL: cfg.URL,
@@ -50,6 +52,15 @@ func OpenFollower(ctx context.Context, cfg config.Source, stateDir string, f Fol
 		opts.AllowProtocols = []string{"https", "ssh", "http", "git", "file"}
 	}
 	mirror, err := git.OpenMirror(ctx, opts)
+	var corrupt *git.CorruptError
+	if errors.As(err, &corrupt) {
+		aside := opts.Dir + ".damaged"
+		f.Log.Warn("a damaged mirror is set aside", "source", cfg.Name, "aside", aside, "reason", corrupt.Reason)
+		if err := errors.Join(os.RemoveAll(aside), os.Rename(opts.Dir, aside)); err != nil {
+			return nil, fmt.Errorf("source %s: %w", cfg.Name, err)
+		}
+		mirror, err = git.OpenMirror(ctx, opts)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("source %s: %w", cfg.Name, err)
 	}

@@ -80,7 +80,7 @@ func (f *followed) restart(with func(*config.Source)) {
 func (f *followed) polls(why, commit string, status state.Status, reason string) {
 	f.t.Helper()
 	rev, err := f.Poll(f.t.Context())
-	if unreachable := status == state.Unreachable || status == state.Failed; (err != nil) != unreachable {
+	if again := status == state.Unreachable || status == state.Failed; (err != nil) != again {
 		f.t.Fatalf("%s: the error is %v", why, err)
 	}
 	if rev.Commit != commit {
@@ -333,6 +333,17 @@ func TestMirrorIsLost(t *testing.T) {
 	}
 	f.restart(nil)
 	f.polls("everything is fetched again", next, state.Ready, "")
+	if err := os.WriteFile(filepath.Join(f.dir, "mirrors", "fleet.git", "config"), []byte("[core]\n\tfsmonitor = evil\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if rev, err := f.Poll(t.Context()); err != nil || rev.Commit != next {
+		t.Errorf("what was accepted stays: %+v, %v", rev, err)
+	}
+	if st, err := f.store.Source(t.Context(), "fleet"); err != nil || st.Status != state.Failed || !strings.Contains(st.Reason, "damaged") {
+		t.Errorf("the status does not tell of the damage: %+v, %v", st, err)
+	}
+	f.restart(nil)
+	f.polls("and set aside by the next process", next, state.Ready, "")
 	if rev, err := f.Poll(context.Background()); err != nil || rev.Subject != "Next" || rev.Signer != "alice@example.com" {
 		t.Errorf("the revision is %+v, %v", rev, err)
 	}

@@ -24,6 +24,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
@@ -331,8 +332,15 @@ func (s *Store) CloseDrift(ctx context.Context, application, key, note string, h
 		return err
 	}
 	v.Healed, v.Note = &healed, note
-	return put(ctx, s.db, `UPDATE drift SET open = 0, doc = ?2 WHERE id = ?1`, v, v.ID)
+	if err := put(ctx, s.db, `UPDATE drift SET open = 0, doc = ?2 WHERE id = ?1`, v, v.ID); err != nil {
+		return err
+	}
+	_, err = s.db.ExecContext(ctx, `DELETE FROM drift WHERE NOT open AND id <= ?`, v.ID-closedDrifts)
+	return err
 }
+
+// closedDrifts is about how many closed drifts are kept; the ledger has all.
+const closedDrifts = 1000
 
 // Drifts returns the newest drifts first; open ones only unless closed ones
 // are asked for as well.
@@ -350,7 +358,9 @@ func (s *Store) Requests(ctx context.Context) ([]Request, error) {
 	if id, err := s.id(ctx, `SELECT id FROM request LIMIT 1`); id == "" || err != nil {
 		return nil, err // a look takes no lock; the deletion below would
 	}
-	return all[Request](ctx, s.db, `DELETE FROM request RETURNING doc`)
+	requests, err := all[Request](ctx, s.db, `DELETE FROM request RETURNING doc`)
+	slices.SortStableFunc(requests, func(a, b Request) int { return a.Time.Compare(b.Time) }) // what is returned has no order
+	return requests, err
 }
 
 type execer interface {

@@ -93,6 +93,10 @@ func byKstatus(live map[string]any) (target.State, string, bool) {
 	return target.Unknown, result.Message, false
 }
 
+// staleFor is how long a final state may still be that of the objects before
+// they were applied: controllers take a moment to notice.
+const staleFor = 3 * time.Second
+
 // AwaitHealthy waits until all objects are Healthy or Suspended, until one is
 // Degraded in a way that waiting does not change, or until the limit is over. It
 // returns how all are then. The error is that of ctx, or the reason why objects
@@ -106,9 +110,10 @@ func (c *Cluster) AwaitHealthy(ctx context.Context, ids []resource.ID, limit tim
 	defer cancel()
 	w := waiter{Cluster: c, ids: ids, progress: progress}
 	interval := firstPoll
+	start := time.Now()
 	for {
 		settled, err := w.look(waiting)
-		if settled {
+		if settled && (!final(w.states) || time.Since(start) >= staleFor) {
 			return w.states, nil
 		}
 		select {

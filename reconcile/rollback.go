@@ -137,5 +137,6 @@ func (r *run) restore(ctx context.Context) (*run, error) {
 	if !back.decision.Allow {
 		return nil, &stopError{reason: back.failures(), details: back.objections()}
 	}
-	return back, back.resolve(ctx)
+	err = back.resolve(ctx)
+	return back, err
 }

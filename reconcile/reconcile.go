@@ -138,7 +138,9 @@ func (r *run) conclude(ctx context.Context, err error) error {
 		return err
 	}
 	r.st.Status, r.st.Reason, r.st.Details = unavailable(err), err.Error(), nil
-	r.st.Outcome = state.Progressing // there is no verdict
+	if r.st.Outcome != state.Progressing { // else an earlier revision is still to be awaited
+		r.st.Tried, r.st.Outcome = r.rev.Commit, state.Progressing
+	}
 	return err
 }
 

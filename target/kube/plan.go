@@ -78,32 +78,43 @@ func (p *planner) change(ctx context.Context, o object) (target.Change, error) {
 		change.Action = target.Unchanged
 		return change, nil
 	}
+	planned, moved, err := p.try(ctx, o, change)
+	for tries := 1; moved && err == nil && tries < 3; tries++ {
+		planned, moved, err = p.try(ctx, o, change)
+	}
+	if err != nil {
+		return p.refused(planned, o, err)
+	}
+	return planned, nil
+}
+
+// try compares an object with what its dry run gives. It reports that the object
+// has moved if somebody wrote to it in between: what differs may be theirs.
+func (p *planner) try(ctx context.Context, o object, change target.Change) (_ target.Change, moved bool, _ error) {
 	live, err := p.live(ctx, o.mapping, o.id)
 	switch {
 	case err == nil:
 		change.Action = target.Update
-		if err := headOf(live).owned(p.app, o.id); err != nil {
-			change.Err = err
-			return change, nil //nolint:nilerr // the change carries the error
+		if change.Err = headOf(live).owned(p.app, o.id); change.Err != nil {
+			return change, false, nil
 		}
 	case target.KindOf(err) != target.NotFound:
-		return p.refused(change, o, err)
+		return change, false, err
 	}
 	body, err := manifest(p.app, o)
 	if err != nil {
-		return p.refused(change, o, err)
+		return change, false, err
 	}
 	planned, err := p.patch(ctx, o, body, true)
-	if err != nil {
-		return p.refused(change, o, err)
+	if err != nil || change.Action == target.Create {
+		return change, false, err
 	}
-	if change.Action == target.Update {
-		change.Fields = difference(live, planned)
-		if len(change.Fields) == 0 {
-			change.Action = target.Unchanged
-		}
+	change.Fields = difference(live, planned)
+	if len(change.Fields) == 0 {
+		change.Action = target.Unchanged
+		return change, false, nil
 	}
-	return change, nil
+	return change, resourceVersion(live) != resourceVersion(planned), nil
 }
 
 // refused enters an error into the plan. Some are to be expected of a dry run,
@@ -165,6 +176,13 @@ func (c *Cluster) patch(ctx context.Context, o object, body map[string]any, dryR
 		return err
 	})
 	return answer, err
+}
+
+// resourceVersion is the version of an object that an answer is about. A dry run has that
+// of the object which it would change.
+func resourceVersion(object map[string]any) string {
+	v, _, _ := unstructured.NestedString(object, "metadata", "resourceVersion")
+	return v
 }
 
 func annotation(r *resource.Resource, name string) string {

@@ -16,6 +16,7 @@ import (
 	"github.com/holdfast-dev/holdfast/config"
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/policy/cel"
+	"github.com/holdfast-dev/holdfast/setup"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -256,7 +257,7 @@ func TestPoliciesInDocsHold(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		for _, failure := range policy.Test(engine, pack) {
+		for _, failure := range policy.Test(engine, pack, setup.ReadExample) {
 			t.Error(failure)
 		}
 	}

@@ -48,7 +48,7 @@ func (a *app) policyTest(policies *setup.Policies, dirs []string) error {
 		if len(dirs) > 0 {
 			dir = dirs[i]
 		}
-		for _, f := range policy.Test(policies, pack) {
+		for _, f := range policy.Test(policies, pack, setup.ReadExample) {
 			failed++
 			p.Printf("%s  %s", p.Paint("FAIL", report.Bold, report.Red), report.Plain(describeFailure(dir, f)))
 		}

@@ -61,7 +61,9 @@ func (d *decoder) policy(v *resource.Value, p *Policy) {
 }
 
 func (d *decoder) spec(v *resource.Value, p *Policy) {
+	p.Platform, _ = resource.ParsePlatform(v.Get("platform").Text()) // first, for it decides how the rest is read
 	d.object(v, "spec", fields{
+		"platform":         d.platform,
 		"title":            d.text("title", &p.Title),
 		"severity":         d.severity(&p.Severity),
 		"why":              d.text("why", &p.Why),
@@ -78,7 +80,7 @@ func (d *decoder) spec(v *resource.Value, p *Policy) {
 		"validations":      d.each("validations", func(v *resource.Value) { d.validation(v, p) }),
 		"examples":         d.each("examples", func(v *resource.Value) { d.example(v, p) }),
 	}, "title", "severity", "why", "remediation", "validations")
-	if v.Kind == resource.Map && v.Get("match") == nil && v.Get("matchConstraints") == nil {
+	if v.Kind == resource.Map && p.Platform == resource.Kubernetes && v.Get("match") == nil && v.Get("matchConstraints") == nil {
 		d.fail(v.Span, "write `match: {kinds: [...]}`", "spec does not say what the policy applies to")
 	}
 }
@@ -109,6 +111,12 @@ func (d *decoder) severity(target *finding.Severity) func(*resource.Value) {
 			return
 		}
 		*target = s
+	}
+}
+
+func (d *decoder) platform(v *resource.Value) {
+	if _, err := resource.ParsePlatform(v.Text()); err != nil {
+		d.fail(v.Span, "", "%v", err)
 	}
 }
 
@@ -213,7 +221,7 @@ func (d *decoder) variable(v *resource.Value, p *Policy) {
 		"expression": d.expression("expression", &one.Expression, &one.Span),
 	}, "name", "expression")
 	taken := func(other Variable) bool { return other.Name == one.Name && one.Name != "" }
-	if slices.ContainsFunc(prelude, taken) || slices.ContainsFunc(p.Variables, taken) {
+	if slices.ContainsFunc(Prelude(p.Platform), taken) || slices.ContainsFunc(p.Variables, taken) {
 		d.fail(v.Get("name").Span, "choose another name", "the variable %s exists already", one.Name)
 	}
 	p.Variables = append(p.Variables, one)
@@ -267,6 +275,7 @@ func (d *decoder) example(v *resource.Value, p *Policy) {
 	}
 	d.object(v, "an example", fields{
 		"name":  d.text("name", &e.Name),
+		"file":  d.text("file", &e.File),
 		"at":    d.texts("at", &e.At),
 		"stage": d.stage(&e.Stage),
 		"pass":  verdict("pass", Pass), "fail": verdict("fail", Fail),

@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,10 +28,14 @@ func (f TestFailure) String() string {
 	return fmt.Sprintf("%s:%d:%d: %s%s: %s", f.Policy.File.Path, at.Line, at.Column, f.Policy.ID, name, f.Reason)
 }
 
+// Reader reads a file of a platform other than Kubernetes.
+type Reader func(resource.Platform, *source.File) ([]*resource.Resource, error)
+
 // Test runs the examples of a pack's policies. Each must get its verdict and,
 // if it states paths, have exactly these marked. A policy without an example
-// that passes and one that fails is not proven, which is a failure too.
-func Test(evaluator Evaluator, pack *Pack) []TestFailure {
+// that passes and one that fails is not proven, which is a failure too. Without
+// policies for other platforms than Kubernetes, read may be nil.
+func Test(evaluator Evaluator, pack *Pack, read Reader) []TestFailure {
 	var failures []TestFailure
 	for _, p := range pack.Policies {
 		for _, v := range []Verdict{Pass, Fail} {
@@ -38,7 +44,7 @@ func Test(evaluator Evaluator, pack *Pack) []TestFailure {
 			}
 		}
 		for i := range p.Examples {
-			if reason := p.Examples[i].run(evaluator, p); reason != "" {
+			if reason := p.Examples[i].run(evaluator, p, read); reason != "" {
 				failures = append(failures, TestFailure{Policy: p, Example: &p.Examples[i], Reason: reason})
 			}
 		}
@@ -47,8 +53,8 @@ func Test(evaluator Evaluator, pack *Pack) []TestFailure {
 }
 
 // run returns why the example does not hold, or "".
-func (e *Example) run(evaluator Evaluator, p *Policy) string {
-	all, err := e.Resources()
+func (e *Example) run(evaluator Evaluator, p *Policy, read Reader) string {
+	all, err := e.read(p.Platform, read)
 	if err != nil {
 		return err.Error()
 	}
@@ -80,7 +86,18 @@ func (e *Example) compare(r *resource.Resource, result Result) string {
 	return ""
 }
 
-// Resources parses the manifest: at least one resource, the judged one first.
+func (e *Example) read(platform resource.Platform, read Reader) ([]*resource.Resource, error) {
+	if platform == resource.Kubernetes {
+		return e.Resources()
+	}
+	all, err := read(platform, source.NewFile(cmp.Or(e.File, platform.FileName()), []byte(e.Manifest)))
+	if err == nil && len(all) == 0 {
+		err = errors.New("the example holds nothing to judge")
+	}
+	return all, err
+}
+
+// Resources parses the manifest of a Kubernetes policy: at least one resource, the judged one first.
 func (e *Example) Resources() ([]*resource.Resource, error) {
 	file := source.NewFile("example.yaml", []byte(e.Manifest))
 	documents, err := resource.ParseYAML(file)

@@ -190,7 +190,7 @@ func TestTest(t *testing.T) {
 			"the policy does not apply to Service", "the policy does not apply to Service"}},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
-			failures := policy.Test(tt.evaluator, pack)
+			failures := policy.Test(tt.evaluator, pack, nil)
 			if len(failures) != len(tt.want) {
 				t.Fatalf("got %v, want %v", failures, tt.want)
 			}
@@ -209,7 +209,7 @@ func TestTestWantsProof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	failures := policy.Test(verdicts(func(*resource.Resource) []policy.Result { return nil }), pack)
+	failures := policy.Test(verdicts(func(*resource.Resource) []policy.Result { return nil }), pack, nil)
 	if len(failures) != 2 || !strings.Contains(failures[0].String(), "no example has the verdict fail") ||
 		!strings.Contains(failures[1].String(), "example.yaml:1:") {
 		t.Errorf("got %v", failures)

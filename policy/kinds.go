@@ -3,6 +3,8 @@ package policy
 import (
 	"slices"
 	"strings"
+
+	"github.com/holdfast-dev/holdfast/resource"
 )
 
 // Workloads are the kinds that hold a pod spec. "workloads" in a policy's
@@ -31,6 +33,15 @@ var groupsOf = map[string][]string{
 var coreKinds = []string{
 	"Pod", "PodTemplate", "ReplicationController", "Service", "ServiceAccount", "Secret", "ConfigMap",
 	"Namespace", "Node", "PersistentVolume", "PersistentVolumeClaim", "Endpoints", "LimitRange", "ResourceQuota",
+}
+
+// Applies reports whether the policy is for resources of id's platform and kind.
+func (p *Policy) Applies(id resource.ID) bool {
+	if p.Platform != id.Platform {
+		return false
+	}
+	return len(p.Match) == 0 && p.Platform != resource.Kubernetes ||
+		slices.ContainsFunc(p.Match, func(m Match) bool { return m.Matches(id.Group, id.Kind) })
 }
 
 // Matches reports whether m selects a kind of an API group.

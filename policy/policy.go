@@ -64,7 +64,8 @@ const (
 // Policy is one documented rule. Policies are data: see the packs.
 type Policy struct {
 	finding.Rule
-	Match       []Match
+	Platform    resource.Platform
+	Match       []Match     // none means every kind of the platform
 	Stages      []Stage     // where it applies; none means at every stage
 	Sensitive   bool        // it judges secret values, which are never shown
 	Conditions  []Condition // all must hold, or the policy is skipped
@@ -119,7 +120,8 @@ type Validation struct {
 type Example struct {
 	Name     string
 	Verdict  Verdict
-	Manifest string   // YAML; the first document is judged, the others are its relations
+	Manifest string   // in the platform's language; the first resource is judged, the others are its relations
+	File     string   // the path that Manifest has; empty for the usual one
 	At       []string // for Fail: the stable paths that must be marked
 	Stage    Stage    // Declared unless stated
 	Span     source.Span

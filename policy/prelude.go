@@ -1,7 +1,10 @@
 package policy
 
-// Prelude returns the variables that every policy has without declaring them.
-// They are evaluated at most once for a resource, on first use:
+import "github.com/holdfast-dev/holdfast/resource"
+
+// Prelude returns the variables that every policy of a platform has without
+// declaring them. They are evaluated at most once for a resource, on first use.
+// For Kubernetes:
 //
 //	variables.pod         the Pod, or the template of whatever makes pods;
 //	                      empty for other kinds
@@ -10,9 +13,13 @@ package policy
 //	variables.containers  containers, init containers and ephemeral containers
 //	variables.runs        containers and init containers: what a manifest starts
 //	variables.windows     whether the pod is for Windows nodes
-func Prelude() []Variable { return prelude }
+func Prelude(platform resource.Platform) []Variable { return preludes[platform] }
 
-var prelude = []Variable{
+var preludes = map[resource.Platform][]Variable{
+	resource.Kubernetes: kubernetesPrelude,
+}
+
+var kubernetesPrelude = []Variable{
 	{Name: "pod", Expression: `object.kind == 'Pod' ? object
 		: object.kind == 'PodTemplate' ? object.?template.orValue({})
 		: object.kind == 'CronJob' ? object.?spec.?jobTemplate.?spec.?template.orValue({})

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/holdfast-dev/holdfast/source"
 )
@@ -31,7 +30,7 @@ const (
 
 // Discover finds all units at and below dir, sorted by path, and accounts for
 // every file: it belongs to a unit or is passed over with a reason. Renderers
-// come in order of preference; a file belongs to no manifest unit if a chart or
+// come in order of preference; a file is no unit itself if a chart or
 // kustomization takes it in. A unit that others build upon names them in UsedBy.
 func Discover(tree source.Tree, dir string, renderers []Renderer) ([]Unit, []Skipped, error) {
 	d := &discovery{tree: tree, renderers: renderers, taken: map[string]bool{}, units: map[string]*Unit{}}
@@ -40,7 +39,7 @@ func Discover(tree source.Tree, dir string, renderers []Renderer) ([]Unit, []Ski
 	case err != nil:
 		return nil, nil, err
 	case entry.Mode.Regular():
-		return []Unit{{Path: dir, Renderer: manifestFormat}}, nil, nil
+		return []Unit{{Path: dir, Renderer: cmp.Or(d.format(dir), manifestFormat)}}, nil, nil
 	}
 	if err := d.walk(dir); err != nil {
 		return nil, nil, err
@@ -59,8 +58,9 @@ type discovery struct {
 
 // found is a file and what it is.
 type found struct {
-	path string
-	mode source.Mode
+	path   string
+	mode   source.Mode
+	format string // "" if it is in none
 }
 
 // walk notes all files, and the directories that are units of composers.
@@ -70,7 +70,7 @@ func (d *discovery) walk(dir string) error {
 	return source.Walk(d.tree, dir, func(name string, e source.Entry) error {
 		switch inside := whole[path.Dir(name)]; {
 		case e.Mode != source.ModeDir:
-			d.files = append(d.files, found{name, e.Mode})
+			d.files = append(d.files, found{path: name, mode: e.Mode})
 			d.taken[name] = d.taken[name] || inside
 		case e.Name == ".git":
 			return fs.SkipDir
@@ -90,7 +90,7 @@ func (d *discovery) compose(dir string) bool {
 		if !ok || !r.Detect(d.tree, dir) {
 			continue
 		}
-		unit := &Unit{Path: dir, Renderer: r.Name(), uses: composer.Uses(d.tree, dir)}
+		unit := &Unit{Path: dir, Renderer: r.Name(), composed: true, uses: composer.Uses(d.tree, dir)}
 		d.units[dir] = unit
 		for _, used := range unit.uses {
 			d.taken[used] = true
@@ -115,12 +115,15 @@ func (d *discovery) account() ([]Unit, []Skipped) {
 	}
 	var skipped []Skipped
 	for _, f := range d.files {
+		if d.taken[f.path] {
+			continue
+		}
+		f.format = d.format(f.path)
 		switch reason := d.reason(f); {
-		case d.taken[f.path]:
 		case reason != "":
 			skipped = append(skipped, Skipped{Path: f.path, Reason: reason})
 		default:
-			units = append(units, Unit{Path: f.path, Renderer: manifestFormat})
+			units = append(units, Unit{Path: f.path, Renderer: f.format})
 		}
 	}
 	slices.SortFunc(units, func(a, b Unit) int {
@@ -129,15 +132,15 @@ func (d *discovery) account() ([]Unit, []Skipped) {
 	return units, skipped
 }
 
-// reason says why a file is passed over; "" if it may be a manifest. A link with
-// the name of a manifest is one, since it may lead out of the tree.
+// reason says why a file is passed over; "" if it is in a format. A link with the
+// name of such a file is one, since it may lead out of the tree.
 func (d *discovery) reason(f found) string {
 	switch {
 	case f.mode == source.ModeSubmodule:
 		return inSubmodule
 	case f.mode == source.ModeOther:
 		return notReadable
-	case !d.isManifest(f.path):
+	case f.format == "":
 		return notScanned
 	case f.mode == source.ModeSymlink:
 		_, err := d.tree.ReadFile(f.path)
@@ -148,10 +151,12 @@ func (d *discovery) reason(f found) string {
 	return ""
 }
 
-func (d *discovery) isManifest(name string) bool {
-	switch path.Ext(strings.ToLower(name)) {
-	case ".yaml", ".yml", ".json":
-		return true
+// format returns the name of the first format that claims a file, or "".
+func (d *discovery) format(name string) string {
+	for _, r := range d.renderers {
+		if format, ok := r.(Format); ok && format.Claims(d.tree, name) {
+			return format.Name()
+		}
 	}
-	return false
+	return ""
 }

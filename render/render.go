@@ -2,7 +2,8 @@
 // rendering too: what reads resources does not care how they came about.
 //
 //	Unit      a directory or file that renders on its own, and how
-//	Renderer  one way to render: manifest, kustomize, helm
+//	Renderer  one way to render: manifest, kustomize, helm, or a Format
+//	Format    a renderer of single files: manifests, Dockerfiles, pipelines
 //	Options   what a renderer may know besides the files
 //	Result    resources with their origins, problems with their places, and
 //	          what was passed over with the reason
@@ -36,11 +37,16 @@ type Options struct {
 // Unit is something that renders on its own.
 type Unit struct {
 	Path     string   // directory or file, relative to the tree's root
-	Renderer string   // manifest, kustomize or helm
+	Renderer string   // manifest, kustomize, helm, or the name of a format
 	UsedBy   []string // other units that build upon this one; what it declares shows in them again
 
-	uses []string // what it takes in
+	composed bool
+	uses     []string // what it takes in
 }
+
+// Composed reports whether a Composer renders the unit, so that its resources are
+// not what is written in one file.
+func (u Unit) Composed() bool { return u.composed }
 
 // Parts returns the files and directories that the unit is made of, as far as
 // they are known without rendering it.

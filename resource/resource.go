@@ -2,7 +2,7 @@
 // value knows its place.
 //
 //	Resource  an ID, a tree of Values and where it came from
-//	ID        group, version, kind, namespace and name
+//	ID        platform, group, version, kind, namespace and name
 //	Value     a null, bool, int, float, string, list or map with its byte span
 //	Path      the way from a resource's root to one of its values
 //	Origin    the file, document and rendering steps that produced a resource
@@ -24,15 +24,23 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-// ID identifies a Kubernetes object. Namespace is empty for cluster-scoped
-// kinds and where the manifest leaves it to the target.
+// ID identifies a resource. For a Kubernetes object, Namespace is empty for
+// cluster-scoped kinds and where the manifest leaves it to the target. Resources
+// of other platforms have a Platform, a Kind and a Name, which for a whole file
+// is its path.
 type ID struct {
 	Group, Version, Kind, Namespace, Name string
+
+	Platform Platform
 }
 
 // Key identifies the object without its API version, since the same object can
-// be read under several: group/kind/namespace/name.
+// be read under several: group/kind/namespace/name. That of another platform
+// begins with its name: dockerfile:Dockerfile/build/Dockerfile.
 func (id ID) Key() string {
+	if id.Platform != Kubernetes {
+		return string(id.Platform) + ":" + id.Kind + "/" + id.Name
+	}
 	return id.Group + "/" + id.Kind + "/" + id.Namespace + "/" + id.Name
 }
 
@@ -54,6 +62,10 @@ func (id ID) String() string {
 
 // ParseKey is the inverse of Key. The version stays empty.
 func ParseKey(key string) (ID, bool) {
+	if platform, rest, ok := strings.Cut(key, ":"); ok && !strings.Contains(platform, "/") {
+		kind, name, ok := strings.Cut(rest, "/")
+		return ID{Platform: Platform(platform), Kind: kind, Name: name}, ok
+	}
 	parts := strings.SplitN(key, "/", 4)
 	if len(parts) != 4 {
 		return ID{}, false

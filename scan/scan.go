@@ -65,8 +65,8 @@ type Counts struct {
 	Findings []*finding.Finding
 }
 
-// Run scans what is below dir, a directory or file of the tree. Plain manifests
-// are judged together, wherever they are; an overlay or a chart by itself.
+// Run scans what is below dir, a directory or file of the tree. What is written in
+// files is judged together, wherever it is; an overlay or a chart by itself.
 func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Result, error) {
 	start := time.Now()
 	units, skipped, err := render.Discover(tree, dir, s.Renderers)
@@ -81,11 +81,11 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	if err != nil {
 		return nil, err
 	}
-	plain := resource.NewSet(plainManifests(units, rendered))
+	written := resource.NewSet(asWritten(units, rendered))
 	judged := make([]Judgement, len(units))
 	err = s.each(ctx, len(units), func(ctx context.Context, i int) error {
-		set := plain
-		if units[i].Renderer != manifestRenderer {
+		set := written
+		if units[i].Composed() {
 			set = resource.NewSet(rendered[i].Resources)
 		}
 		judged[i] = judge(ctx, s.Evaluator, rendered[i].Resources, set, stageOf(units[i]))
@@ -120,9 +120,10 @@ func (s *Scanner) each(ctx context.Context, n int, do func(ctx context.Context, 
 
 const manifestRenderer = "manifest"
 
-func plainManifests(units []render.Unit, rendered []*render.Result) (out []*resource.Resource) {
+// asWritten returns the resources of all units that are single files.
+func asWritten(units []render.Unit, rendered []*render.Result) (out []*resource.Resource) {
 	for i, unit := range units {
-		if unit.Renderer == manifestRenderer {
+		if !unit.Composed() {
 			out = append(out, rendered[i].Resources...)
 		}
 	}
@@ -195,10 +196,10 @@ func (s *Scanner) render(ctx context.Context, tree source.Tree, unit render.Unit
 }
 
 func stageOf(unit render.Unit) policy.Stage {
-	if unit.Renderer == manifestRenderer {
-		return policy.Declared
+	if unit.Composed() {
+		return policy.Rendered
 	}
-	return policy.Rendered
+	return policy.Declared
 }
 
 // Judge evaluates all policies on all resources of a set.
@@ -232,7 +233,7 @@ func (r *Result) add(unit render.Unit, rendered *render.Result, judged Judgement
 	r.Problems = append(r.Problems, rendered.Problems...)
 	r.Skipped = append(r.Skipped, rendered.Skipped...)
 	r.Objects += len(rendered.Resources)
-	if unit.Renderer != manifestRenderer {
+	if unit.Composed() {
 		r.Renders++
 	}
 	for v, n := range judged.Verdicts {

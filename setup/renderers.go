@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 
@@ -9,6 +10,8 @@ import (
 	"github.com/holdfast-dev/holdfast/render/kustomize"
 	"github.com/holdfast-dev/holdfast/render/manifest"
 	"github.com/holdfast-dev/holdfast/render/worker"
+	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/source"
 )
 
 // workerArgument is the first argument of a process that renders for another.
@@ -34,5 +37,31 @@ func Renderers() []render.Renderer {
 		program = os.Args[0]
 	}
 	pool := worker.NewPool(func() *exec.Cmd { return exec.Command(program, workerArgument) }, worker.DefaultLimits)
-	return []render.Renderer{kustomize.New(pool), helm.New(pool), manifest.New()}
+	renderers := []render.Renderer{kustomize.New(pool), helm.New(pool)}
+	for _, f := range formats {
+		renderers = append(renderers, render.NewFormat(f.platform, f.claims, f.parse))
+	}
+	return append(renderers, manifest.New()) // which claims what no other does
+}
+
+// formats are the formats of single files besides manifests, the most particular
+// first.
+var formats = []struct {
+	platform resource.Platform
+	claims   func(source.Tree, string) bool
+	parse    render.Parser
+}{}
+
+// ReadExample reads an example of a policy. It is a policy.Reader.
+func ReadExample(platform resource.Platform, file *source.File) ([]*resource.Resource, error) {
+	for _, f := range formats {
+		if f.platform == platform {
+			all, err := f.parse(file)
+			for _, r := range all {
+				r.ID.Platform, r.Origin.File = platform, file
+			}
+			return all, err
+		}
+	}
+	return nil, fmt.Errorf("there is no reader for files of %s", platform)
 }

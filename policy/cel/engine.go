@@ -31,10 +31,10 @@ import (
 // Engine evaluates the policies of packs. It implements policy.Evaluator.
 type Engine struct {
 	env      *cel.Env
-	prelude  []variable
+	preludes sync.Map    // resource.Platform → []variable
 	policies []*compiled // by id
 
-	byKind  sync.Map // "group/kind" → []*compiled
+	byKind  sync.Map // kindOf → []*compiled
 	indexes sync.Map // weak.Pointer[resource.Set] → index
 }
 
@@ -49,9 +49,6 @@ func New(packs ...*policy.Pack) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{env: env}
-	for i, v := range policy.Prelude() {
-		e.prelude = append(e.prelude, newPreludeVariable(env, v, policy.Prelude()[:i]))
-	}
 	errs := []error{policy.Unique(packs...)}
 	for _, pack := range packs {
 		for _, p := range pack.Policies {
@@ -69,7 +66,7 @@ func New(packs ...*policy.Pack) (*Engine, error) {
 
 // Evaluate implements policy.Evaluator.
 func (e *Engine) Evaluate(ctx context.Context, r *resource.Resource, set *resource.Set, stage policy.Stage) []policy.Result {
-	matching := e.matching(r.ID.Group, r.ID.Kind)
+	matching := e.matching(r.ID)
 	if len(matching) == 0 || r.Root == nil {
 		return nil
 	}
@@ -85,17 +82,37 @@ func (e *Engine) Evaluate(ctx context.Context, r *resource.Resource, set *resour
 	return results
 }
 
-func (e *Engine) matching(group, kind string) []*compiled {
-	key := group + "/" + kind
+// kindOf is what decides which policies apply.
+type kindOf struct {
+	platform    resource.Platform
+	group, kind string
+}
+
+func (e *Engine) matching(id resource.ID) []*compiled {
+	key := kindOf{id.Platform, id.Group, id.Kind}
 	if found, ok := e.byKind.Load(key); ok {
 		return found.([]*compiled)
 	}
 	var matching []*compiled
 	for _, c := range e.policies {
-		if slices.ContainsFunc(c.Match, func(m policy.Match) bool { return m.Matches(group, kind) }) {
+		if c.Applies(id) {
 			matching = append(matching, c)
 		}
 	}
 	e.byKind.Store(key, matching)
 	return matching
+}
+
+// prelude returns the variables that all policies of a platform have.
+func (e *Engine) prelude(platform resource.Platform) []variable {
+	if found, ok := e.preludes.Load(platform); ok {
+		return found.([]variable)
+	}
+	declared := policy.Prelude(platform)
+	variables := make([]variable, len(declared))
+	for i, v := range declared {
+		variables[i] = newPreludeVariable(e.env, v, declared[:i])
+	}
+	found, _ := e.preludes.LoadOrStore(platform, variables)
+	return found.([]variable)
 }

@@ -60,7 +60,7 @@ func compilePolicy(env *cel.Env, p *policy.Policy, limited bool) (*program, erro
 	var errs []error
 	declared := 0 // variables see only those above them
 	known := func(name string) bool {
-		return hasVariable(policy.Prelude(), name) || hasVariable(p.Variables[:declared], name)
+		return hasVariable(policy.Prelude(p.Platform), name) || hasVariable(p.Variables[:declared], name)
 	}
 	add := func(t text, want *cel.Type) *expression {
 		t.file = p.File

@@ -15,7 +15,7 @@ import (
 type index []*sameKind
 
 type sameKind struct {
-	group, kind string
+	kindOf
 	all         []*resource.Resource
 	byNamespace map[string][]*resource.Resource
 }
@@ -36,12 +36,12 @@ func (e *Engine) index(set *resource.Set) index {
 
 func newIndex(set *resource.Set) index {
 	var in index
-	byKind := map[[2]string]*sameKind{}
+	byKind := map[kindOf]*sameKind{}
 	for _, r := range set.All {
-		key := [2]string{r.ID.Group, r.ID.Kind}
+		key := kindOf{r.ID.Platform, r.ID.Group, r.ID.Kind}
 		k := byKind[key]
 		if k == nil {
-			k = &sameKind{group: r.ID.Group, kind: r.ID.Kind, byNamespace: map[string][]*resource.Resource{}}
+			k = &sameKind{kindOf: key, byNamespace: map[string][]*resource.Resource{}}
 			byKind[key] = k
 			in = append(in, k)
 		}
@@ -61,7 +61,7 @@ func (s *subject) related(relations []policy.Relation) (all map[string]ref.Val, 
 	all = make(map[string]ref.Val, len(relations))
 	for _, relation := range relations {
 		found := []ref.Val{}
-		for _, r := range in.find(relation, s.r.ID.Namespace) {
+		for _, r := range in.find(relation, s.r.ID) {
 			if r != s.r {
 				found = append(found, valueOf(r.Root))
 				unknowns = unknowns || hasUnknown(r.Root)
@@ -72,12 +72,12 @@ func (s *subject) related(relations []policy.Relation) (all map[string]ref.Val, 
 	return all, unknowns
 }
 
-func (in index) find(relation policy.Relation, namespace string) (found []*resource.Resource) {
+func (in index) find(relation policy.Relation, of resource.ID) (found []*resource.Resource) {
 	for _, k := range in {
 		switch {
-		case !relation.Matches(k.group, k.kind):
+		case k.platform != of.Platform || !relation.Matches(k.group, k.kind):
 		case relation.SameNamespace:
-			found = append(found, k.byNamespace[namespace]...)
+			found = append(found, k.byNamespace[of.Namespace]...)
 		default:
 			found = append(found, k.all...)
 		}

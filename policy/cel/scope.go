@@ -20,7 +20,8 @@ type subject struct {
 	stage    policy.Stage
 	unknowns bool // whether r has values that are not known
 	root     ref.Val
-	rec      *recorder // nil for plain evaluation
+	rec      *recorder  // nil for plain evaluation
+	shared   []variable // the prelude of r's platform
 	prelude  []memo
 }
 
@@ -31,9 +32,10 @@ type memo struct {
 }
 
 func newSubject(e *Engine, r *resource.Resource, set *resource.Set, stage policy.Stage) *subject {
+	shared := e.prelude(r.ID.Platform)
 	return &subject{
 		engine: e, r: r, set: set, stage: stage, unknowns: hasUnknown(r.Root),
-		root: valueOf(r.Root), prelude: make([]memo, len(e.prelude)),
+		root: valueOf(r.Root), shared: shared, prelude: make([]memo, len(shared)),
 	}
 }
 
@@ -97,9 +99,9 @@ type variables struct {
 // Find implements traits.Mapper.
 func (v *variables) Find(key ref.Val) (ref.Val, bool) {
 	name, _ := key.(types.String)
-	for i := range v.engine.prelude {
-		if v.engine.prelude[i].name == string(name) {
-			return v.evaluate(&v.engine.prelude[i], &v.prelude[i])
+	for i := range v.shared {
+		if v.shared[i].name == string(name) {
+			return v.evaluate(&v.shared[i], &v.prelude[i])
 		}
 	}
 	for i := range v.of.variables {
@@ -148,5 +150,5 @@ func (v *variables) Type() ref.Type { return types.MapType }
 
 func (v *variables) Get(key ref.Val) ref.Val      { return getKey(v, key) }
 func (v *variables) Contains(key ref.Val) ref.Val { return containsKey(v, key) }
-func (v *variables) Size() ref.Val                { return types.Int(len(v.engine.prelude) + len(v.own)) }
+func (v *variables) Size() ref.Val                { return types.Int(len(v.shared) + len(v.own)) }
 func (v *variables) Iterator() traits.Iterator    { return &keys{} }

@@ -23,11 +23,19 @@ import (
 var files embed.FS
 
 var builtin = sync.OnceValues(func() ([]*policy.Pack, error) {
-	pack, err := load("kubernetes")
+	folders, err := files.ReadDir(".")
 	if err != nil {
 		return nil, err
 	}
-	return []*policy.Pack{pack}, nil
+	var all []*policy.Pack
+	for _, folder := range folders {
+		pack, err := load(folder.Name())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, pack)
+	}
+	return all, nil
 })
 
 // Builtin returns the packs of the program. They are decoded once and must not

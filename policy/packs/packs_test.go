@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-dev/holdfast/policy/cel"
 	"github.com/holdfast-dev/holdfast/policy/packs"
 	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/setup"
 )
 
 func builtin(t *testing.T) ([]*policy.Pack, *cel.Engine) {
@@ -32,7 +33,7 @@ func builtin(t *testing.T) ([]*policy.Pack, *cel.Engine) {
 func TestExamples(t *testing.T) {
 	all, engine := builtin(t)
 	for _, pack := range all {
-		for _, failure := range policy.Test(engine, pack) {
+		for _, failure := range policy.Test(engine, pack, setup.ReadExample) {
 			t.Error(failure)
 		}
 	}
@@ -49,7 +50,7 @@ func TestCopiesCompile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, failure := range policy.Test(engine, &untrusted) {
+		for _, failure := range policy.Test(engine, &untrusted, setup.ReadExample) {
 			t.Error(failure)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"context"
 	"path"
+	"strings"
 
 	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/resource"
@@ -21,7 +22,7 @@ import (
 const Name = "manifest"
 
 // New returns the renderer.
-func New() render.Renderer { return renderer{} }
+func New() render.Format { return renderer{} }
 
 type renderer struct{}
 
@@ -43,6 +44,11 @@ func (renderer) Detect(tree source.Tree, dir string) bool {
 		}
 	}
 	return false
+}
+
+// Claims implements render.Format.
+func (renderer) Claims(_ source.Tree, name string) bool {
+	return isManifestName(strings.ToLower(name))
 }
 
 func isManifestName(name string) bool {

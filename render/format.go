@@ -1,0 +1,81 @@
+package render
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// Format is a Renderer of single files, which are known by their names and, where
+// names say too little, by their content.
+type Format interface {
+	Renderer
+	// Claims reports whether the file at path is written in this format. It is
+	// asked for every file, so it looks at the name first.
+	Claims(tree source.Tree, path string) bool
+}
+
+// ErrOtherFormat is matched by the error of a Parser for a file that has the name
+// of its format, and is something else.
+var ErrOtherFormat = errors.New("not in the format that the name of the file promises")
+
+// Parser reads one file. What could be read comes along with the error, which
+// lists every mistake; those with places are a Problem or a resource.SyntaxError.
+type Parser func(*source.File) ([]*resource.Resource, error)
+
+// NewFormat returns the format of a platform other than Kubernetes, whose files
+// are resources as they are. Its name is that of the platform.
+func NewFormat(platform resource.Platform, claims func(source.Tree, string) bool, parse Parser) Format {
+	return &format{platform, claims, parse}
+}
+
+type format struct {
+	platform resource.Platform
+	claims   func(source.Tree, string) bool
+	parse    Parser
+}
+
+func (f *format) Name() string                              { return f.platform.String() }
+func (f *format) Claims(tree source.Tree, path string) bool { return f.claims(tree, path) }
+
+// Detect implements Renderer: no directory is an application of such a format.
+func (f *format) Detect(source.Tree, string) bool { return false }
+
+// Render implements Renderer.
+func (f *format) Render(_ context.Context, tree source.Tree, path string, _ Options) (*Result, error) {
+	content, err := tree.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	file := source.NewFile(path, content)
+	resources, err := f.parse(file)
+	if errors.Is(err, ErrOtherFormat) {
+		return &Result{Skipped: []Skipped{{Path: path, Reason: err.Error()}}}, nil
+	}
+	result := &Result{Resources: resources}
+	if len(resources) > 0 {
+		result.Files = []string{path}
+	}
+	for _, one := range unjoin(err) {
+		result.Problems = append(result.Problems, AsProblem(path, one))
+	}
+	for _, r := range resources {
+		r.ID.Platform = f.platform
+		r.Origin.Renderer, r.Origin.File = f.Name(), file
+	}
+	return result, nil
+}
+
+// unjoin returns the errors that errors.Join has put together.
+func unjoin(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		return slices.Clone(all.Unwrap())
+	}
+	return []error{err}
+}

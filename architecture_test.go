@@ -23,8 +23,9 @@ const module = "github.com/holdfast-dev/holdfast"
 var layers = map[string]int{
 	"source": 0, "ledger": 0,
 	"git": 1, "resource": 1,
-	"finding": 2, "drift": 2, "target": 2,
+	"finding": 2, "drift": 2, "target": 2, "strict": 2,
 	"policy": 3, "render": 3, "integrity": 3, "gate": 4, "state": 3,
+	"identity": 3, "waiver": 3, "triage": 4,
 	"render/worker": 3,
 	"policy/cel":    4, "policy/packs": 4,
 	"render/manifest": 4, "render/kustomize": 4, "render/helm": 4,

@@ -12,12 +12,12 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
-	"github.com/holdfast-dev/holdfast/source"
+	"github.com/holdfast-dev/holdfast/strict"
 )
 
 // checker finds the mistakes that need more than one field to see.
 type checker struct {
-	*decoder
+	*strict.Decoder
 	cfg *Config
 }
 
@@ -61,37 +61,37 @@ func (c *checker) name(at, name string, seen map[string]bool) {
 	}
 	switch {
 	case !namePattern.MatchString(name):
-		c.at(at+".name", "use lower-case letters, digits and dashes, at most 63", "%q cannot be a name", name)
+		c.At(at+".name", "use lower-case letters, digits and dashes, at most 63", "%q cannot be a name", name)
 	case seen[name]:
-		c.at(at+".name", "", "the name %q is taken already", name)
+		c.At(at+".name", "", "the name %q is taken already", name)
 	}
 	seen[name] = true
 }
 
 func (c *checker) source(at string, s Source) {
 	if n := count(s.Branch != "", s.Tag != "", s.Semver != ""); n != 1 {
-		c.at(at, "write for example `branch: main`", "%s must name exactly one of branch, tag and semver, and names %d", at, n)
+		c.At(at, "write for example `branch: main`", "%s must name exactly one of branch, tag and semver, and names %d", at, n)
 	}
 	if s.Semver != "" {
 		if _, err := semver.NewConstraint(s.Semver); err != nil {
-			c.at(at+".semver", `write for example ">=1.2.0 <2.0.0"`, "%q is not a range of versions", s.Semver)
+			c.At(at+".semver", `write for example ">=1.2.0 <2.0.0"`, "%q is not a range of versions", s.Semver)
 		}
 	}
 	if s.Interval < minInterval {
-		c.at(at+".interval", "", "%s.interval must be at least %v", at, minInterval)
+		c.At(at+".interval", "", "%s.interval must be at least %v", at, minInterval)
 	}
 	c.url(at, s)
 	v := s.Verify
 	switch {
 	case v.Off && (v.Root != "" || v.Bootstrap != ""):
-		c.at(at+".verify.disabled", "", "%s.verify is disabled and names whom to trust: remove one of the two", at)
+		c.At(at+".verify.disabled", "", "%s.verify is disabled and names whom to trust: remove one of the two", at)
 	case !v.Off && v.Root == "" && v.Bootstrap == "":
-		c.at(at, "pin a commit you know with `verify: {root: <full commit id>}`, name a signers file with\n  `verify: {bootstrapFile: …}`, or write `verify: {disabled: true}` to accept unsigned commits",
+		c.At(at, "pin a commit you know with `verify: {root: <full commit id>}`, name a signers file with\n  `verify: {bootstrapFile: …}`, or write `verify: {disabled: true}` to accept unsigned commits",
 			"%s does not say whom to trust first", at)
 	case v.Root != "" && v.Bootstrap != "":
-		c.at(at+".verify.root", "", "%s.verify names both root and bootstrapFile: remove one of the two", at)
+		c.At(at+".verify.root", "", "%s.verify names both root and bootstrapFile: remove one of the two", at)
 	case v.Root != "" && !commitPattern.MatchString(v.Root):
-		c.at(at+".verify.root", "print it with `git rev-parse HEAD`", "%q is not a full commit id", v.Root)
+		c.At(at+".verify.root", "print it with `git rev-parse HEAD`", "%q is not a full commit id", v.Root)
 	}
 	for _, p := range []struct{ field, path string }{{"signers", v.Signers}, {"keys", v.Keys}} {
 		c.inside(at+".verify."+p.field, p.path)
@@ -108,26 +108,26 @@ func (c *checker) url(at string, s Source) {
 	}
 	u, err := url.Parse(s.URL)
 	if err != nil || u.Scheme == "" {
-		c.at(at+".url", "use https://…, ssh://… or git@host:path", "this is not a URL that Git can fetch from")
+		c.At(at+".url", "use https://…, ssh://… or git@host:path", "this is not a URL that Git can fetch from")
 		return
 	}
 	if _, has := u.User.Password(); has {
-		c.at(at+".url", "use an SSH key (sshKeyFile)", "the URL holds a password; secrets do not belong in this file")
+		c.At(at+".url", "use an SSH key (sshKeyFile)", "the URL holds a password; secrets do not belong in this file")
 	}
 	switch u.Scheme {
 	case "https", "ssh":
 	case "http", "git", "file":
 		if !s.Insecure {
-			c.at(at+".url", "use https or ssh, or set `allowInsecureTransport: true` for a test", "%s is not an authenticated transport", u.Scheme)
+			c.At(at+".url", "use https or ssh, or set `allowInsecureTransport: true` for a test", "%s is not an authenticated transport", u.Scheme)
 		}
 	default:
-		c.at(at+".url", "use https or ssh", "%s is not a transport that Holdfast uses", u.Scheme)
+		c.At(at+".url", "use https or ssh", "%s is not a transport that Holdfast uses", u.Scheme)
 	}
 }
 
 func (c *checker) namespace(at, name string) {
 	if name != "" && !namePattern.MatchString(name) {
-		c.at(at, "use lower-case letters, digits and dashes, at most 63", "%q cannot be a namespace", name)
+		c.At(at, "use lower-case letters, digits and dashes, at most 63", "%q cannot be a namespace", name)
 	}
 }
 
@@ -141,10 +141,10 @@ func (c *checker) application(at string, a Application) {
 	c.oneOf(at+".heal", string(a.Heal), string(Auto), string(Off))
 	c.oneOf(at+".rollback", string(a.Rollback), string(Auto), string(Off))
 	if a.Prune.MaxPercent < 1 || a.Prune.MaxPercent > 100 {
-		c.at(at+".prune.maxPercent", "", "%d is not a percentage from 1 to 100", a.Prune.MaxPercent)
+		c.At(at+".prune.maxPercent", "", "%d is not a percentage from 1 to 100", a.Prune.MaxPercent)
 	}
 	if a.Prune.MaxCount < 0 {
-		c.at(at+".prune.maxCount", "", "%d is not a number of objects", a.Prune.MaxCount)
+		c.At(at+".prune.maxCount", "", "%d is not a number of objects", a.Prune.MaxCount)
 	}
 }
 
@@ -155,13 +155,13 @@ func (c *checker) inside(at, p string) {
 	}
 	clean := path.Clean(p)
 	if path.IsAbs(p) || clean == ".." || strings.HasPrefix(clean, "../") {
-		c.at(at, "paths start at the root of the repository", "%q is outside of the repository", p)
+		c.At(at, "paths start at the root of the repository", "%q is outside of the repository", p)
 	}
 }
 
 func (c *checker) oneOf(at, value string, allowed ...string) {
 	if value != "" && !slices.Contains(allowed, value) {
-		c.at(at, suggest(value, allowed), "%s is %q, and must be %s", at, value, strings.Join(allowed, " or "))
+		c.At(at, strict.Suggest(value, allowed), "%s is %q, and must be %s", at, value, strings.Join(allowed, " or "))
 	}
 }
 
@@ -174,14 +174,14 @@ func (c *checker) reference(at, name, what string, known map[string]bool) {
 		names = append(names, k)
 	}
 	slices.Sort(names)
-	c.at(at, suggest(name, names), "there is no %s named %q", what, name)
+	c.At(at, strict.Suggest(name, names), "there is no %s named %q", what, name)
 }
 
 // cycles reports each application whose dependencies lead back to it.
 func (c *checker) cycles() {
 	for i, a := range c.cfg.Applications {
 		if loop := c.walk(a.Name, a.Name, map[string]bool{}); loop != nil {
-			c.at(fmt.Sprintf("applications[%d].dependsOn", i), "", "%s depends on itself: %s", a.Name, strings.Join(append([]string{a.Name}, loop...), " → "))
+			c.At(fmt.Sprintf("applications[%d].dependsOn", i), "", "%s depends on itself: %s", a.Name, strings.Join(append([]string{a.Name}, loop...), " → "))
 		}
 	}
 }
@@ -204,25 +204,6 @@ func (c *checker) walk(from, goal string, seen map[string]bool) []string {
 	return nil
 }
 
-// at reports a mistake at the nearest place that the file has for a field path.
-func (c *checker) at(fieldPath, suggestion, format string, args ...any) {
-	c.fail(c.span(fieldPath), suggestion, format, args...)
-}
-
-func (c *checker) span(fieldPath string) source.Span {
-	for p := fieldPath; p != ""; {
-		if span, ok := c.spans[p]; ok {
-			return span
-		}
-		cut := strings.LastIndexAny(p, ".[")
-		if cut < 0 {
-			break
-		}
-		p = p[:cut]
-	}
-	return source.Span{}
-}
-
 func count(all ...bool) (n int) {
 	for _, b := range all {
 		if b {
@@ -235,41 +216,4 @@ func count(all ...bool) (n int) {
 func digest(content []byte) string {
 	sum := sha256.Sum256(content)
 	return "sha256:" + hex.EncodeToString(sum[:])
-}
-
-// suggest returns a sentence with the known word nearest to what was written.
-func suggest(word string, known []string) string {
-	best, bestDistance := "", len(word)/2+2
-	for _, k := range known {
-		if d := distance(word, k); d < bestDistance {
-			best, bestDistance = k, d
-		}
-	}
-	switch {
-	case best != "":
-		return fmt.Sprintf("did you mean %q?", best)
-	case len(known) > 0:
-		return "known here: " + strings.Join(known, ", ")
-	}
-	return ""
-}
-
-// distance is the Levenshtein distance, in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

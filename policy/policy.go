@@ -132,6 +132,7 @@ type Pack struct {
 	Name     string
 	Digest   string // "sha256:" and hexadecimal digits, over all policy files
 	Trusted  bool   // part of the program: evaluated without a cost limit
+	Checked  string // for trusted packs: their expressions, checked before
 	Policies []*Policy
 }
 

@@ -31,6 +31,7 @@ import (
 // Engine evaluates the policies of packs. It implements policy.Evaluator.
 type Engine struct {
 	env      *cel.Env
+	checked  checked
 	preludes sync.Map    // resource.Platform → []variable
 	policies []*compiled // by id
 
@@ -51,6 +52,9 @@ func New(packs ...*policy.Pack) (*Engine, error) {
 	e := &Engine{env: env}
 	errs := []error{policy.Unique(packs...)}
 	for _, pack := range packs {
+		if pack.Trusted {
+			e.checked = checked(pack.Checked)
+		}
 		for _, p := range pack.Policies {
 			c := newCompiled(e, p, !pack.Trusted)
 			e.policies = append(e.policies, c)
@@ -111,7 +115,7 @@ func (e *Engine) prelude(platform resource.Platform) []variable {
 	declared := policy.Prelude(platform)
 	variables := make([]variable, len(declared))
 	for i, v := range declared {
-		variables[i] = newPreludeVariable(e.env, v, declared[:i])
+		variables[i] = newPreludeVariable(e, v, declared[:i])
 	}
 	found, _ := e.preludes.LoadOrStore(platform, variables)
 	return found.([]variable)

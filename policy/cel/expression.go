@@ -33,6 +33,7 @@ const (
 // made it false.
 type expression struct {
 	env     *cel.Env
+	text    string
 	ast     *ast.AST
 	limited bool
 
@@ -49,25 +50,42 @@ type text struct {
 	expr string
 }
 
+// compiler turns texts into expressions.
+type compiler struct {
+	env     *cel.Env
+	checked checked                    // expressions of the program, which need no check
+	known   func(variable string) bool // the variables that are declared
+	limited bool
+}
+
 // compile checks an expression. Errors are policy.FileErrors.
-func compile(env *cel.Env, t text, known func(variable string) bool, want *cel.Type, limited bool) (*expression, error) {
-	checked, issues := env.Compile(t.expr)
+func (c *compiler) compile(t text, want *cel.Type) (*expression, error) {
+	if !c.limited {
+		if a := c.checked.find(t.expr); a != nil {
+			return c.expression(t, a), nil
+		}
+	}
+	checked, issues := c.env.Compile(t.expr)
 	if err := issues.Err(); err != nil {
 		return nil, t.errors(issues)
 	}
 	a := checked.NativeRep()
-	if err := t.checkCalls(a, known, limited); err != nil {
+	if err := t.checkCalls(a, c.known, c.limited); err != nil {
 		return nil, err
 	}
 	if got := checked.OutputType(); !got.IsExactType(want) && got.Kind() != types.DynKind && want.Kind() != types.DynKind {
 		return nil, t.failure(0, "", "the expression must give a %s, not a %s", want, got)
 	}
-	x := &expression{env: env, ast: a, limited: limited}
+	return c.expression(t, a), nil
+}
+
+func (c *compiler) expression(t text, a *ast.AST) *expression {
+	x := &expression{env: c.env, text: t.expr, ast: a, limited: c.limited}
 	x.plain = sync.OnceValues(func() (cel.Program, error) { return x.program(a.Expr(), cel.EvalOptions(cel.OptOptimize)) })
 	x.strict = sync.OnceValues(func() (cel.Program, error) { return x.program(a.Expr(), cel.CustomDecoratorV2(checkNested)) })
 	x.recorded = x.recording(a.Expr())
 	x.why = sync.OnceValue(func() *clause { return x.clauseOf(a.Expr(), true) })
-	return x, nil
+	return x
 }
 
 // program plans the whole or a part of the expression.

@@ -37,10 +37,10 @@ type variable struct {
 	compile func() (*expression, error)
 }
 
-func newPreludeVariable(env *cel.Env, v policy.Variable, before []policy.Variable) variable {
-	known := func(name string) bool { return hasVariable(before, name) }
+func newPreludeVariable(e *Engine, v policy.Variable, before []policy.Variable) variable {
+	c := compiler{env: e.env, checked: e.checked, known: func(name string) bool { return hasVariable(before, name) }}
 	return variable{v.Name, sync.OnceValues(func() (*expression, error) {
-		return compile(env, text{expr: v.Expression}, known, cel.DynType, false)
+		return c.compile(text{expr: v.Expression}, cel.DynType)
 	})}
 }
 
@@ -50,21 +50,21 @@ func hasVariable(all []policy.Variable, name string) bool {
 
 func newCompiled(e *Engine, p *policy.Policy, limited bool) *compiled {
 	return &compiled{Policy: p, program: sync.OnceValues(func() (*program, error) {
-		return compilePolicy(e.env, p, limited)
+		return e.compile(p, limited)
 	})}
 }
 
-// compilePolicy compiles all expressions of a policy. The error lists all mistakes.
-func compilePolicy(env *cel.Env, p *policy.Policy, limited bool) (*program, error) {
+// compile compiles all expressions of a policy. The error lists all mistakes.
+func (e *Engine) compile(p *policy.Policy, limited bool) (*program, error) {
 	var out program
 	var errs []error
 	declared := 0 // variables see only those above them
-	known := func(name string) bool {
+	c := compiler{env: e.env, checked: e.checked, limited: limited, known: func(name string) bool {
 		return hasVariable(policy.Prelude(p.Platform), name) || hasVariable(p.Variables[:declared], name)
-	}
+	}}
 	add := func(t text, want *cel.Type) *expression {
 		t.file = p.File
-		x, err := compile(env, t, known, want, limited)
+		x, err := c.compile(t, want)
 		errs = append(errs, err)
 		return x
 	}

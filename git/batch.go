@@ -76,7 +76,7 @@ func (b *batch) read(ctx context.Context, ids []string, limit int64, each func(o
 			if detail == "" {
 				detail = failure.Error()
 			}
-			return &CorruptError{Dir: b.mirror.opts.Dir, Reason: "object " + ids[0] + " cannot be read: " + detail}
+			return b.mirror.corrupt("object " + ids[0] + " cannot be read: " + detail)
 		}
 	}
 }
@@ -213,7 +213,7 @@ func (m *Mirror) checkHash(o object) error {
 	fmt.Fprintf(h, "%s %d\x00", o.kind, o.size)
 	h.Write(o.content)
 	if got := hex.EncodeToString(h.Sum(nil)); got != o.id {
-		return &CorruptError{Dir: m.opts.Dir, Reason: fmt.Sprintf("object %s has the content of %s", o.id, got)}
+		return m.corrupt(fmt.Sprintf("object %s has the content of %s", o.id, got))
 	}
 	return nil
 }

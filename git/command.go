@@ -2,6 +2,7 @@ package git
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,7 +50,11 @@ func (m *Mirror) environment(extra ...setting) []string {
 		{"http.lowSpeedLimit", "1000"}, {"http.lowSpeedTime", "60"},
 		{"safe.bareRepository", "explicit"}, {"safe.directory", m.opts.Dir}, {"diff.external", ""},
 		{"gc.auto", "0"}, {"maintenance.auto", "false"}, {"log.mailmap", "false"}, {"log.showSignature", "false"},
+		{"blame.ignoreRevsFile", ""},
 	}, extra...)
+	if m.workTree != "" {
+		env = append(env, "GIT_WORK_TREE="+m.workTree, "GIT_NO_LAZY_FETCH=1", "GIT_INDEX_FILE="+m.indexFile)
+	}
 	env = append(env, "GIT_CONFIG_COUNT="+strconv.Itoa(len(settings)))
 	for i, s := range settings {
 		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, s.key), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, s.value))
@@ -61,7 +66,7 @@ func (m *Mirror) environment(extra ...setting) []string {
 func (m *Mirror) command(ctx context.Context, env []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, m.git, args...)
 	cmd.Env = env
-	cmd.Dir = m.opts.Dir
+	cmd.Dir = cmp.Or(m.workTree, m.opts.Dir)
 	cmd.WaitDelay = 5 * time.Second
 	ownGroup(cmd)
 	return cmd

@@ -45,15 +45,24 @@ func (e *MissingError) Error() string {
 	if e.Is != "" {
 		return fmt.Sprintf("object %s is a %s, not a %s", e.ID, e.Is, e.Kind)
 	}
-	return fmt.Sprintf("%s %s is not in the mirror", e.Kind, e.ID)
+	return fmt.Sprintf("%s %s is not in the repository", e.Kind, e.ID)
 }
 
-// CorruptError reports a damaged or altered mirror. Deleting its directory is
-// safe: everything is fetched again.
-type CorruptError struct{ Dir, Reason string }
+// CorruptError reports a damaged or altered repository.
+type CorruptError struct {
+	Dir, Reason string
+	Own         bool // somebody's own repository, and not a mirror that can be fetched again
+}
 
 func (e *CorruptError) Error() string {
+	if e.Own {
+		return fmt.Sprintf("repository %s is damaged: %s\nlook at it with git fsck", e.Dir, e.Reason)
+	}
 	return fmt.Sprintf("mirror %s is damaged: %s\ndelete the directory, and it is fetched again", e.Dir, e.Reason)
+}
+
+func (m *Mirror) corrupt(reason string) *CorruptError {
+	return &CorruptError{Dir: m.opts.Dir, Reason: reason, Own: m.workTree != ""}
 }
 
 // LimitError reports a repository that is larger than it may be.

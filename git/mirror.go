@@ -100,6 +100,8 @@ type Mirror struct {
 	trees  *treeCache
 	close  context.CancelFunc
 
+	workTree, indexFile string // of somebody's own repository: see Local
+
 	refs sync.Mutex // held by what writes to the repository
 }
 
@@ -184,11 +186,11 @@ func makeRepository(dir, config string) error {
 func (m *Mirror) checkRepository() error {
 	config, err := os.ReadFile(filepath.Join(m.opts.Dir, "config"))
 	if err != nil || string(config) != configs[m.opts.ObjectFormat] {
-		return &CorruptError{Dir: m.opts.Dir, Reason: "its config is not the one that Holdfast writes"}
+		return m.corrupt("its config is not the one that Holdfast writes")
 	}
 	for _, name := range []string{"shallow", "commondir", "config.worktree", "objects/info/alternates", "objects/info/http-alternates"} {
 		if _, err := os.Lstat(filepath.Join(m.opts.Dir, name)); !source.IsNotExist(err) {
-			return &CorruptError{Dir: m.opts.Dir, Reason: "it has a file " + name}
+			return m.corrupt("it has a file " + name)
 		}
 	}
 	return nil
@@ -342,7 +344,7 @@ func (m *Mirror) tracked(ctx context.Context, refs []string) (map[string]string,
 	for _, ref := range refs {
 		id := byName[trackingRef(ref)]
 		if !isID(id) {
-			return nil, &CorruptError{Dir: m.opts.Dir, Reason: "it lost ref " + ref + " right after a fetch"}
+			return nil, m.corrupt("it lost ref " + ref + " right after a fetch")
 		}
 		ids[ref] = id
 	}
@@ -397,7 +399,7 @@ func (m *Mirror) Keep(ctx context.Context, id string) error {
 // itself.
 func (m *Mirror) localFailure(err error) error {
 	if failure, ok := errors.AsType[*runError](err); ok {
-		return &CorruptError{Dir: m.opts.Dir, Reason: failure.Error()}
+		return m.corrupt(failure.Error())
 	}
 	return err
 }

@@ -245,7 +245,7 @@ func (t *tree) blob(ctx context.Context, name, id string) ([]byte, error) {
 // one names it.
 func (m *Mirror) incomplete(err error) error {
 	if missing, ok := errors.AsType[*MissingError](err); ok {
-		return &CorruptError{Dir: m.opts.Dir, Reason: missing.Error()}
+		return m.corrupt(missing.Error())
 	}
 	return err
 }

@@ -1,0 +1,4 @@
+package git
+
+// ParseRaw is for the fuzzer.
+var ParseRaw = parseRaw

@@ -98,6 +98,7 @@ type Finding struct {
 	Via       []string // rendering steps between the location and the subject
 	Count     int      // occurrences with the same Cause, this one included; 0 counts as 1
 
+	Material    string // digest of the offending value: changes when that does; empty where not even that may be told
 	Fingerprint string // "hf1:" and 128 bits in hexadecimal
 	Cause       string // groups the occurrences that one edit mends
 }
@@ -174,6 +175,44 @@ func (f *Finding) path() string {
 		return ""
 	}
 	return f.Location.File.Path
+}
+
+// ByCause keeps the first of the findings that one edit mends, with their
+// number in its Count. It changes the Count of the findings given.
+func ByCause(sorted []*Finding) []*Finding {
+	first := map[string]*Finding{}
+	var out []*Finding
+	for _, f := range sorted {
+		if one, ok := first[f.Cause]; ok {
+			one.Count++
+			continue
+		}
+		f.Count = 1
+		first[f.Cause] = f
+		out = append(out, f)
+	}
+	return out
+}
+
+// SetMaterial sets Material to the digest of the value at Path, which is nil if
+// there is none. Of a map it is the keys that count, so that a waiver for a
+// container does not lapse with its next image.
+func (f *Finding) SetMaterial(value *resource.Value) {
+	switch {
+	case f.Hidden():
+		f.Material = ""
+	case value == nil:
+		f.Material = digest("absent")
+	case value.Kind == resource.Map:
+		keys := []string{"map"}
+		for _, field := range value.Fields {
+			keys = append(keys, field.Key)
+		}
+		slices.Sort(keys[1:])
+		f.Material = digest(keys...)
+	default:
+		f.Material = digest("value", string(resource.EncodeJSON(value)))
+	}
 }
 
 // digest hashes the parts with their lengths, so that no two lists of parts

@@ -45,6 +45,7 @@ func newFinding(r *resource.Resource, p *Policy, failure Failure) *finding.Findi
 
 		Sensitive: p.Sensitive,
 	}
+	f.SetMaterial(r.Root.At(failure.Path))
 	return f
 }
 

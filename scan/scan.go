@@ -11,6 +11,7 @@
 package scan
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -38,6 +39,8 @@ type Scanner struct {
 // Result is a whole scan.
 type Result struct {
 	Findings []*finding.Finding // one for each cause, worst first
+	All      []*finding.Finding // each of them, sorted
+	Marked   []*source.File     // files with comments for Holdfast, sorted by path
 	Problems []render.Problem   // sorted by place
 	Skipped  []render.Skipped   // sorted by path
 	Errors   []string           // policies that could not be evaluated
@@ -99,6 +102,7 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	files := map[string]bool{}
 	for i, unit := range units {
 		result.add(unit, rendered[i], judged[i])
+		result.mark(rendered[i].Resources)
 		for _, f := range rendered[i].Files {
 			files[f] = true
 		}
@@ -241,35 +245,36 @@ func (r *Result) add(unit render.Unit, rendered *render.Result, judged Judgement
 	}
 }
 
+// Mark is what comments for Holdfast begin with.
+const Mark = "holdfast:"
+
+// mark keeps the files that hold comments for Holdfast.
+func (r *Result) mark(resources []*resource.Resource) {
+	for i, res := range resources {
+		file := res.Origin.File
+		if file == nil || i > 0 && resources[i-1].Origin.File == file || !bytes.Contains(file.Content, []byte(Mark)) {
+			continue
+		}
+		r.Marked = append(r.Marked, file)
+	}
+}
+
 // finish puts the result in an order that does not depend on scheduling, and
 // makes every file appear once: as used, or as passed over.
 func (r *Result) finish(used map[string]bool) {
 	finding.Sort(r.Findings)
-	r.Findings = byCause(r.Findings)
+	r.All = slices.Clone(r.Findings)
+	r.Findings = finding.ByCause(r.Findings)
 	slices.Sort(r.Errors)
 	render.SortProblems(r.Problems)
 	r.Problems = slices.CompactFunc(r.Problems, func(a, b render.Problem) bool { return a == b })
 	for _, p := range r.Problems {
 		delete(used, p.Path)
 	}
+	slices.SortStableFunc(r.Marked, func(a, b *source.File) int { return cmp.Compare(a.Path, b.Path) })
+	r.Marked = slices.CompactFunc(r.Marked, func(a, b *source.File) bool { return a.Path == b.Path })
 	r.Files = len(used)
 	r.Skipped = unused(r.Skipped, used)
-}
-
-// byCause keeps the first of the findings that one edit mends, with their number.
-func byCause(sorted []*finding.Finding) []*finding.Finding {
-	first := map[string]*finding.Finding{}
-	var out []*finding.Finding
-	for _, f := range sorted {
-		if one, ok := first[f.Cause]; ok {
-			one.Count++
-			continue
-		}
-		f.Count = 1
-		first[f.Cause] = f
-		out = append(out, f)
-	}
-	return out
 }
 
 // unused returns what was passed over everywhere, sorted by path.

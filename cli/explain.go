@@ -13,7 +13,7 @@ import (
 )
 
 func newExplain(a *app) *cobra.Command {
-	var flags policyFlags
+	flags := policyFlags{setup.PolicyOptions{Decode: true}}
 	cmd := &cobra.Command{
 		Use:   "explain [id]",
 		Short: "Explain a policy: why it matters, how to fix it, with examples",

@@ -37,7 +37,7 @@ Exit codes: 0 all hold, 1 an example does not hold, 2 a policy cannot be read.`,
 
 // policiesIn are the policies in directories, or the built-in ones.
 func policiesIn(dirs []string) setup.PolicyOptions {
-	return setup.PolicyOptions{NoBuiltin: len(dirs) > 0, Packs: dirs}
+	return setup.PolicyOptions{NoBuiltin: len(dirs) > 0, Packs: dirs, Decode: true}
 }
 
 func (a *app) policyTest(policies *setup.Policies, dirs []string) error {

@@ -43,9 +43,11 @@ func Load(tree source.Tree, dir string) (*Pack, error) {
 // The error is as that of Load.
 func NewPack(name string, files []*source.File) (*Pack, error) {
 	slices.SortFunc(files, func(a, b *source.File) int { return cmp.Compare(a.Path, b.Path) })
-	pack := &Pack{Name: name, Digest: digest(files)}
+	pack := &Pack{Name: name}
 	var errs []error
-	for _, file := range files {
+	hashes := make([]string, len(files))
+	for i, file := range files {
+		hashes[i] = hashOf(file.Content)
 		policies, mistakes := Decode(file)
 		errs = append(errs, mistakes...)
 		pack.Policies = append(pack.Policies, policies...)
@@ -53,8 +55,13 @@ func NewPack(name string, files []*source.File) (*Pack, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	slices.SortStableFunc(pack.Policies, func(a, b *Policy) int { return cmp.Compare(a.ID, b.ID) })
+	sortByID(pack.Policies)
+	pack.Digest = digest(files, hashes)
 	return pack, Unique(pack)
+}
+
+func sortByID(all []*Policy) {
+	slices.SortStableFunc(all, func(a, b *Policy) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 // Unique returns an error that names every id that several policies share.
@@ -62,11 +69,17 @@ func Unique(packs ...*Pack) error {
 	var errs []error
 	first := map[string]*Policy{}
 	for _, pack := range packs {
+		for _, p := range pack.Pending {
+			first[p.Head.ID] = p.Head
+		}
 		for _, p := range pack.Policies {
 			if one := first[p.ID]; one != nil {
+				other := "the other one is built in"
+				if one.File != nil {
+					other = fmt.Sprintf("the other one is at %s:%d", one.File.Path, one.File.Position(one.Span.Start).Line)
+				}
 				errs = append(errs, &FileError{File: p.File, Span: p.Span,
-					Message:    fmt.Sprintf("the id %s is that of another policy", p.ID),
-					Suggestion: fmt.Sprintf("the other one is at %s:%d", one.File.Path, one.File.Position(one.Span.Start).Line)})
+					Message: fmt.Sprintf("the id %s is that of another policy", p.ID), Suggestion: other})
 				continue
 			}
 			first[p.ID] = p
@@ -75,11 +88,11 @@ func Unique(packs ...*Pack) error {
 	return errors.Join(errs...)
 }
 
-func digest(files []*source.File) string {
+// digest is a hash of the paths and the hashes of files.
+func digest(files []*source.File, hashes []string) string {
 	h := sha256.New()
-	for _, f := range files {
-		fmt.Fprintf(h, "%s\x00%d\x00", f.Path, len(f.Content))
-		h.Write(f.Content)
+	for i, f := range files {
+		fmt.Fprintf(h, "%s\x00%s\n", f.Path, hashes[i])
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }

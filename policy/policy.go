@@ -134,6 +134,7 @@ type Pack struct {
 	Trusted  bool   // part of the program: evaluated without a cost limit
 	Checked  string // for trusted packs: their expressions, checked before
 	Policies []*Policy
+	Pending  []Pending // more of them, of a pack that NewIndexedPack made
 }
 
 // Result is one policy's verdict on one resource.

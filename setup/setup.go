@@ -21,6 +21,7 @@ type PolicyOptions struct {
 	NoBuiltin bool
 	Packs     []string // directories
 	Disable   []string // policy ids
+	Decode    bool     // all of them, not only those that a resource needs
 }
 
 // Policies are compiled packs.
@@ -34,7 +35,11 @@ type Policies struct {
 func LoadPolicies(opts PolicyOptions) (*Policies, error) {
 	var all []*policy.Pack
 	if !opts.NoBuiltin {
-		builtin, err := packs.Builtin()
+		load := packs.Indexed
+		if opts.Decode {
+			load = packs.Builtin
+		}
+		builtin, err := load()
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +72,7 @@ func LoadPack(dir string) (*policy.Pack, error) {
 	return policy.Load(tree, ".")
 }
 
-// Find returns the policy with an id, or nil.
+// Find returns the policy with an id among those that are decoded, or nil.
 func (p *Policies) Find(id string) *policy.Policy {
 	for _, pack := range p.Packs {
 		for _, one := range pack.Policies {
@@ -82,7 +87,7 @@ func (p *Policies) Find(id string) *policy.Policy {
 // Number returns how many policies judge.
 func (p *Policies) Number() (n int) {
 	for _, pack := range p.Packs {
-		n += len(pack.Policies)
+		n += len(pack.Policies) + len(pack.Pending)
 	}
 	return n
 }
@@ -93,15 +98,13 @@ func disable(all []*policy.Pack, ids []string) ([]*policy.Pack, error) {
 	left := slices.Clone(ids)
 	var out []*policy.Pack
 	for _, pack := range all {
-		kept := *pack
-		kept.Policies = nil
-		for _, p := range pack.Policies {
-			if slices.Contains(ids, p.ID) {
-				left = slices.DeleteFunc(left, func(id string) bool { return id == p.ID })
-				continue
-			}
-			kept.Policies = append(kept.Policies, p)
+		disabled := func(p *policy.Policy) bool {
+			left = slices.DeleteFunc(left, func(id string) bool { return id == p.ID })
+			return slices.Contains(ids, p.ID)
 		}
+		kept := *pack
+		kept.Policies = slices.DeleteFunc(slices.Clone(pack.Policies), disabled)
+		kept.Pending = slices.DeleteFunc(slices.Clone(pack.Pending), func(p policy.Pending) bool { return disabled(p.Head) })
 		out = append(out, &kept)
 	}
 	if len(left) > 0 {

@@ -66,11 +66,11 @@ func Checked(packs ...*policy.Pack) ([]byte, error) {
 	}
 	var errs []error
 	for _, c := range e.policies {
-		for _, v := range e.prelude(c.Platform) {
+		for _, v := range e.prelude(c.head.Platform) {
 			x, err := v.compile()
 			errs = append(errs, err, keep(x))
 		}
-		p, err := c.program()
+		_, p, err := c.load()
 		if err != nil {
 			errs = append(errs, err)
 			continue

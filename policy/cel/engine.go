@@ -33,7 +33,7 @@ type Engine struct {
 	env      *cel.Env
 	checked  checked
 	preludes sync.Map    // resource.Platform → []variable
-	policies []*compiled // by id
+	policies []*compiled // by id; not all are decoded
 
 	byKind  sync.Map // kindOf → []*compiled
 	indexes sync.Map // weak.Pointer[resource.Set] → index
@@ -55,16 +55,19 @@ func New(packs ...*policy.Pack) (*Engine, error) {
 		if pack.Trusted {
 			e.checked = checked(pack.Checked)
 		}
+		for _, p := range pack.Pending {
+			e.policies = append(e.policies, newCompiled(e, p, !pack.Trusted))
+		}
 		for _, p := range pack.Policies {
-			c := newCompiled(e, p, !pack.Trusted)
+			c := newCompiled(e, policy.Pending{Head: p, Load: func() (*policy.Policy, error) { return p, nil }}, !pack.Trusted)
 			e.policies = append(e.policies, c)
 			if !pack.Trusted {
-				_, err := c.program()
+				_, _, err := c.load()
 				errs = append(errs, err)
 			}
 		}
 	}
-	slices.SortStableFunc(e.policies, func(a, b *compiled) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(e.policies, func(a, b *compiled) int { return cmp.Compare(a.head.ID, b.head.ID) })
 	return e, errors.Join(errs...)
 }
 
@@ -78,7 +81,7 @@ func (e *Engine) Evaluate(ctx context.Context, r *resource.Resource, set *resour
 	results := make([]policy.Result, 0, len(matching))
 	for _, c := range matching {
 		if ctx.Err() != nil {
-			results = append(results, policy.Result{Policy: c.Policy, Verdict: policy.Error, Err: context.Cause(ctx)})
+			results = append(results, policy.Result{Policy: c.head, Verdict: policy.Error, Err: context.Cause(ctx)})
 			continue
 		}
 		results = append(results, c.judge(ctx, s))
@@ -99,7 +102,7 @@ func (e *Engine) matching(id resource.ID) []*compiled {
 	}
 	var matching []*compiled
 	for _, c := range e.policies {
-		if c.Applies(id) {
+		if c.head.Applies(id) {
 			matching = append(matching, c)
 		}
 	}

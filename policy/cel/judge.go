@@ -14,10 +14,10 @@ import (
 	"github.com/holdfast-dev/holdfast/resource"
 )
 
-// compiled is a policy with its program, which is made on first use.
+// compiled is a policy with its program, which are made on first use.
 type compiled struct {
-	*policy.Policy
-	program func() (*program, error)
+	head *policy.Policy
+	load func() (*policy.Policy, *program, error)
 }
 
 type program struct {
@@ -48,10 +48,19 @@ func hasVariable(all []policy.Variable, name string) bool {
 	return slices.ContainsFunc(all, func(v policy.Variable) bool { return v.Name == name })
 }
 
-func newCompiled(e *Engine, p *policy.Policy, limited bool) *compiled {
-	return &compiled{Policy: p, program: sync.OnceValues(func() (*program, error) {
-		return e.compile(p, limited)
-	})}
+func newCompiled(e *Engine, p policy.Pending, limited bool) *compiled {
+	var once sync.Once
+	var decoded *policy.Policy
+	var made *program
+	var err error
+	return &compiled{head: p.Head, load: func() (*policy.Policy, *program, error) {
+		once.Do(func() {
+			if decoded, err = p.Load(); err == nil {
+				made, err = e.compile(decoded, limited)
+			}
+		})
+		return decoded, made, err
+	}}
 }
 
 // compile compiles all expressions of a policy. The error lists all mistakes.
@@ -90,17 +99,16 @@ func (e *Engine) compile(p *policy.Policy, limited bool) (*program, error) {
 
 // judge returns the verdict of one policy.
 func (c *compiled) judge(ctx context.Context, s *subject) policy.Result {
-	result := policy.Result{Policy: c.Policy}
-	if len(c.Stages) > 0 && !slices.Contains(c.Stages, s.stage) {
+	decoded, p, err := c.load()
+	if err != nil {
+		return policy.Result{Policy: c.head, Verdict: policy.Error, Err: err}
+	}
+	result := policy.Result{Policy: decoded}
+	if len(decoded.Stages) > 0 && !slices.Contains(decoded.Stages, s.stage) {
 		result.Verdict = policy.Skip
 		return result
 	}
-	p, err := c.program()
-	if err != nil {
-		result.Verdict, result.Err = policy.Error, err
-		return result
-	}
-	v := newScope(ctx, s, c.Policy, p)
+	v := newScope(ctx, s, decoded, p)
 	for _, condition := range p.conditions {
 		if holds := v.verdict(condition, &result); holds != policy.Pass {
 			if result.Verdict = holds; holds == policy.Fail {

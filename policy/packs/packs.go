@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"sync"
 
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/source"
@@ -22,33 +21,44 @@ import (
 //go:embed kubernetes
 var files embed.FS
 
-// checked are the expressions of all packs; see policy/packs/check.
+// What is known of the packs without reading them; see policy/packs/check.
 //
 //go:generate go run ./check
 //go:embed checked.bin
 var checked string
 
-var builtin = sync.OnceValues(func() ([]*policy.Pack, error) {
+//go:embed index.txt
+var index string
+
+// Builtin returns the packs of the program, with all policies decoded.
+func Builtin() ([]*policy.Pack, error) { return loadAll(nil) }
+
+// Indexed returns the packs of the program, with the policies pending.
+func Indexed() ([]*policy.Pack, error) {
+	known, err := policy.ParseIndex(index)
+	if err != nil {
+		return nil, err
+	}
+	return loadAll(known)
+}
+
+func loadAll(known policy.Index) ([]*policy.Pack, error) {
 	folders, err := files.ReadDir(".")
 	if err != nil {
 		return nil, err
 	}
 	var all []*policy.Pack
 	for _, folder := range folders {
-		pack, err := load(folder.Name())
+		pack, err := load(folder.Name(), known)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, pack)
 	}
 	return all, nil
-})
+}
 
-// Builtin returns the packs of the program. They are decoded once and must not
-// be changed.
-func Builtin() ([]*policy.Pack, error) { return builtin() }
-
-func load(dir string) (*policy.Pack, error) {
+func load(dir string, known policy.Index) (*policy.Pack, error) {
 	var all []*source.File
 	err := fs.WalkDir(files, dir, func(p string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() || path.Ext(p) != ".yaml" {
@@ -61,7 +71,7 @@ func load(dir string) (*policy.Pack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("built-in pack %s: %w", dir, err)
 	}
-	pack, err := policy.NewPack(dir, all)
+	pack, err := policy.NewIndexedPack(dir, all, known)
 	if err != nil {
 		return nil, fmt.Errorf("built-in pack %s: %w", dir, err)
 	}

@@ -1,12 +1,16 @@
-// Command check checks the expressions of the built-in policies and keeps them
-// in checked.bin, in the current directory. Without it they would be parsed and
-// checked by each process that uses them, which takes longer than a short scan.
+// Command check reads the built-in policies, and keeps in the current directory
+// what each process that uses them would otherwise take longer to find out than a
+// short scan lasts:
+//
+//	index.txt    what each policy applies to, so that few have to be decoded
+//	checked.bin  their expressions, parsed and checked
 package main
 
 import (
 	"fmt"
 	"os"
 
+	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/policy/cel"
 	"github.com/holdfast-dev/holdfast/policy/packs"
 )
@@ -23,9 +27,16 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	data, err := cel.Checked(builtin...)
+	index, err := policy.NewIndex(builtin...).MarshalText()
 	if err != nil {
 		return err
 	}
-	return os.WriteFile("checked.bin", data, 0o644)
+	checked, err := cel.Checked(builtin...)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile("index.txt", index, 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile("checked.bin", checked, 0o644)
 }

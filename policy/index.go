@@ -1,0 +1,147 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/holdfast-dev/holdfast/finding"
+	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// Pending is a policy of which only is known what it applies to. The rest is
+// decoded when it is needed, for most policies are not needed by most scans.
+type Pending struct {
+	Head *Policy // ID, Platform and Match
+	Load func() (*Policy, error)
+}
+
+// Index is what Pendings are made of, by the hash of the file that they are in,
+// so that files which have changed are not in it.
+type Index map[string][]*Policy
+
+// NewIndex indexes the policies of packs.
+func NewIndex(packs ...*Pack) Index {
+	index := Index{}
+	for _, pack := range packs {
+		for _, p := range pack.Policies {
+			key := hashOf(p.File.Content)
+			index[key] = append(index[key], &Policy{Rule: finding.Rule{ID: p.ID}, Platform: p.Platform, Match: p.Match})
+		}
+	}
+	return index
+}
+
+// ParseIndex reads what MarshalText wrote.
+func ParseIndex(text string) (Index, error) {
+	index := Index{}
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		parts := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(parts) < 3 {
+			return nil, fmt.Errorf("index of policies: line %d is cut off", number)
+		}
+		p := &Policy{Rule: finding.Rule{ID: parts[1]}, Platform: resource.Platform(parts[2])}
+		for _, m := range parts[3:] {
+			lists := strings.Split(m, "|")
+			if len(lists) != 3 {
+				return nil, fmt.Errorf("index of policies: line %d has %q in the place of a match", number, m)
+			}
+			p.Match = append(p.Match, Match{Groups: names(lists[0]), Kinds: names(lists[1]), Resources: names(lists[2])})
+		}
+		index[parts[0]] = append(index[parts[0]], p)
+	}
+	return index, nil
+}
+
+// MarshalText implements encoding.TextMarshaler: a line for each policy.
+func (x Index) MarshalText() ([]byte, error) {
+	var lines []string
+	for key, heads := range x {
+		for _, p := range heads {
+			line := key + "\t" + p.ID + "\t" + string(p.Platform)
+			for _, m := range p.Match {
+				line += "\t" + list(m.Groups) + "|" + list(m.Kinds) + "|" + list(m.Resources)
+			}
+			lines = append(lines, line+"\n")
+		}
+	}
+	slices.Sort(lines)
+	return []byte(strings.Join(lines, "")), nil
+}
+
+// list is the inverse of names. No list is not the list of the core group alone.
+func list(all []string) string {
+	if len(all) == 0 {
+		return ""
+	}
+	return "," + strings.Join(all, ",")
+}
+
+func names(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text[1:], ",")
+}
+
+// NewIndexedPack returns a pack as NewPack does, in which the policies of the files
+// that are in the index are Pending.
+func NewIndexedPack(name string, files []*source.File, index Index) (*Pack, error) {
+	pack, hashes := &Pack{Name: name}, make([]string, len(files))
+	var rest []*source.File
+	for i, file := range files {
+		hashes[i] = hashOf(file.Content)
+		heads, ok := index[hashes[i]]
+		if !ok {
+			rest = append(rest, file)
+			continue
+		}
+		decode := sync.OnceValues(func() ([]*Policy, error) {
+			one, err := NewPack(name, []*source.File{file})
+			if err != nil {
+				return nil, err
+			}
+			return one.Policies, nil
+		})
+		for _, head := range heads {
+			pack.Pending = append(pack.Pending, Pending{Head: head, Load: func() (*Policy, error) {
+				all, err := decode()
+				if err != nil {
+					return nil, err
+				}
+				return all[slices.IndexFunc(all, func(p *Policy) bool { return p.ID == head.ID })], nil
+			}})
+		}
+	}
+	decoded, err := NewPack(name, rest)
+	if err != nil {
+		return nil, err
+	}
+	pack.Policies, pack.Digest = decoded.Policies, digest(files, hashes)
+	return pack, nil
+}
+
+// Decode decodes all that is pending.
+func (p *Pack) Decode() error {
+	for _, one := range p.Pending {
+		decoded, err := one.Load()
+		if err != nil {
+			return err
+		}
+		p.Policies = append(p.Policies, decoded)
+	}
+	p.Pending = nil
+	sortByID(p.Policies)
+	return nil
+}
+
+func hashOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}

@@ -22,15 +22,13 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/google/cel-go/cel"
-
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/resource"
 )
 
 // Engine evaluates the policies of packs. It implements policy.Evaluator.
 type Engine struct {
-	env      *cel.Env
+	env      *environment
 	checked  checked
 	preludes sync.Map    // resource.Platform → []variable
 	policies []*compiled // by id; not all are decoded
@@ -45,7 +43,7 @@ var _ policy.Evaluator = (*Engine)(nil)
 // once; the error lists all their mistakes and all ids that are used twice, as
 // policy.FileErrors.
 func New(packs ...*policy.Pack) (*Engine, error) {
-	env, err := newEnv()
+	env, err := newEnvironment()
 	if err != nil {
 		return nil, err
 	}

@@ -77,7 +77,7 @@ func (x *expression) clauseOf(e ast.Expr, want bool) *clause {
 // over recorded values.
 func (x *expression) recording(e ast.Expr) lazyProgram {
 	return sync.OnceValues(func() (cel.Program, error) {
-		return x.program(e, cel.CustomDecoratorV2(completeSelections), cel.OptimizeRegex(interpreter.MatchesRegexOptimization))
+		return x.program(e, forRecords)
 	})
 }
 

@@ -32,7 +32,7 @@ const (
 // for values that record reads, and the clauses of why find the places that
 // made it false.
 type expression struct {
-	env     *cel.Env
+	env     *environment
 	text    string
 	ast     *ast.AST
 	limited bool
@@ -52,7 +52,7 @@ type text struct {
 
 // compiler turns texts into expressions.
 type compiler struct {
-	env     *cel.Env
+	env     *environment
 	checked checked                    // expressions of the program, which need no check
 	known   func(variable string) bool // the variables that are declared
 	limited bool
@@ -81,20 +81,21 @@ func (c *compiler) compile(t text, want *cel.Type) (*expression, error) {
 
 func (c *compiler) expression(t text, a *ast.AST) *expression {
 	x := &expression{env: c.env, text: t.expr, ast: a, limited: c.limited}
-	x.plain = sync.OnceValues(func() (cel.Program, error) { return x.program(a.Expr(), cel.EvalOptions(cel.OptOptimize)) })
-	x.strict = sync.OnceValues(func() (cel.Program, error) { return x.program(a.Expr(), cel.CustomDecoratorV2(checkNested)) })
+	x.plain = sync.OnceValues(func() (cel.Program, error) { return x.program(a.Expr(), forSpeed) })
+	x.strict = sync.OnceValues(func() (cel.Program, error) { return x.program(a.Expr(), forUnknowns) })
 	x.recorded = x.recording(a.Expr())
 	x.why = sync.OnceValue(func() *clause { return x.clauseOf(a.Expr(), true) })
 	return x
 }
 
 // program plans the whole or a part of the expression.
-func (x *expression) program(e ast.Expr, opts ...cel.ProgramOption) (cel.Program, error) {
-	if x.limited {
-		opts = append(opts, cel.CostLimit(costLimit), cel.InterruptCheckFrequency(interruptEvery))
-	}
+func (x *expression) program(e ast.Expr, p purpose) (cel.Program, error) {
 	part := ast.NewCheckedAST(ast.NewAST(e, x.ast.SourceInfo()), x.ast.TypeMap(), x.ast.ReferenceMap())
-	return x.env.PlanProgram(part, opts...)
+	if x.limited {
+		limits := []cel.ProgramOption{cel.CostLimit(costLimit), cel.InterruptCheckFrequency(interruptEvery)}
+		return x.env.PlanProgram(part, append(limits, p.limited...)...)
+	}
+	return x.env.plan(part, p.options...)
 }
 
 // eval evaluates the expression in a scope. What depends on values that are

@@ -24,7 +24,7 @@ func manifests(b *testing.B) (files []*source.File, size int64) {
 		}
 	} else {
 		for path, text := range corpusFiles(b) {
-			if _, err := parseFull(yamlFile(text)); err == nil {
+			if _, err := parseFull(yamlFile(text), YAML11); err == nil {
 				files = append(files, source.NewFile(path, []byte(text)))
 			}
 		}
@@ -109,7 +109,7 @@ func BenchmarkParse(b *testing.B) {
 		benchmark(b, func(f *source.File) error { _, err := ParseYAML(f); return err })
 	})
 	b.Run("Full", func(b *testing.B) {
-		benchmark(b, func(f *source.File) error { _, err := parseFull(f); return err })
+		benchmark(b, func(f *source.File) error { _, err := parseFull(f, YAML11); return err })
 	})
 	b.Run("Nodes", func(b *testing.B) {
 		benchmark(b, func(f *source.File) error {

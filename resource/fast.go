@@ -17,9 +17,10 @@ import (
 // are called at its first byte. Those that read a block value leave the parser
 // at the next line with content.
 type fastParser struct {
-	text string
-	pos  int // offset of the next byte
-	slab slab
+	text    string
+	pos     int // offset of the next byte
+	dialect Dialect
+	slab    slab
 
 	// The line with content that the parser is at, as found by nextLine.
 	col       int  // column of its first byte; -1 at the end of a document
@@ -33,11 +34,11 @@ type fastParser struct {
 }
 
 // parseFast returns false when the file is not for it.
-func parseFast(file *source.File) ([]Document, bool) {
+func parseFast(file *source.File, dialect Dialect) ([]Document, bool) {
 	if !plainText(file.Content) {
 		return nil, false
 	}
-	p := &fastParser{text: string(file.Content), slab: newSlab(len(file.Content))}
+	p := &fastParser{text: string(file.Content), dialect: dialect, slab: newSlab(len(file.Content))}
 	return p.documents()
 }
 

@@ -152,7 +152,7 @@ func (p *fastParser) key() (key Field, isKey, ok bool) {
 		default:
 			return key, false, true
 		}
-		if name, ok = plainKey(p.text[start:end]); !ok {
+		if name, ok = p.plainKey(p.text[start:end]); !ok {
 			return key, false, false
 		}
 		key.KeySpan = source.Span{Start: start, End: end}
@@ -167,7 +167,7 @@ func (p *fastParser) key() (key Field, isKey, ok bool) {
 }
 
 // plainKey returns the key that an unquoted scalar is.
-func plainKey(s string) (string, bool) {
+func (p *fastParser) plainKey(s string) (string, bool) {
 	if s == "<<" {
 		return "", false
 	}
@@ -175,8 +175,8 @@ func plainKey(s string) (string, bool) {
 		return s, true
 	}
 	var v Value
-	resolvePlain(&v, s)
-	return keyString(&v)
+	p.dialect.resolve(&v, s)
+	return p.dialect.key(&v)
 }
 
 // inline reads a value that is no block collection, and the end of its line.

@@ -93,7 +93,7 @@ func (p *fastParser) flowKey() (key Field, ok bool) {
 		if !ok {
 			return key, false
 		}
-		if key.Key, ok = plainKey(text); !ok {
+		if key.Key, ok = p.plainKey(text); !ok {
 			return key, false
 		}
 	}
@@ -120,7 +120,7 @@ func (p *fastParser) flowValue(depth int) (*Value, bool) {
 		return nil, false
 	}
 	v.Span.End = p.pos
-	resolvePlain(v, text)
+	p.dialect.resolve(v, text)
 	return v, v.Kind != Float || !notFinite(v.Float)
 }
 

@@ -56,7 +56,7 @@ func (p *fastParser) plain(parent int) (*Value, bool) {
 	}
 	v.Span = source.Span{Start: start, End: end}
 	if p.col <= parent || p.commented {
-		resolvePlain(v, p.text[start:end])
+		p.dialect.resolve(v, p.text[start:end])
 		return v, v.Kind != Float || !notFinite(v.Float)
 	}
 	p.buf = append(p.buf[:0], p.text[start:end]...)
@@ -69,7 +69,7 @@ func (p *fastParser) plain(parent int) (*Value, bool) {
 		p.buf = append(p.buf, p.text[start:end]...)
 	}
 	v.Span.End = end
-	resolvePlain(v, string(p.buf))
+	p.dialect.resolve(v, string(p.buf))
 	return v, v.Kind != Float || !notFinite(v.Float)
 }
 

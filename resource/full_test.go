@@ -48,7 +48,7 @@ func TestSpans(t *testing.T) {
 	} {
 		t.Run(test.reason, func(t *testing.T) {
 			file := yamlFile(test.text)
-			docs, err := parseFull(file)
+			docs, err := parseFull(file, YAML11)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -209,7 +209,7 @@ func FuzzSpans(f *testing.F) {
 	f.Add("&a:b\nc")
 	f.Add("a: &x !!str |2-\n   b\nc: !!binary aGk=\nd: [*x, ? e : f, &y , !t {<<: {}}]\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		docs, _ := parseFull(yamlFile(text))
+		docs, _ := parseFull(yamlFile(text), YAML11)
 		for _, d := range docs {
 			checkSpans(t, text, d.Root, source.Span{End: len(text)})
 		}
@@ -245,7 +245,7 @@ func checkSpans(t *testing.T, text string, v *Value, outer source.Span) {
 			}
 			return
 		}
-		again, err := parseFull(yamlFile(" " + own))
+		again, err := parseFull(yamlFile(" "+own), YAML11)
 		if err != nil || len(again) != 1 || again[0].Root.Str != v.Str || again[0].Root.Quoted != v.Quoted {
 			t.Fatalf("%q has the span %q in %q: %v", v.Str, own, text, err)
 		}
@@ -258,7 +258,7 @@ func checkSpans(t *testing.T, text string, v *Value, outer source.Span) {
 
 func TestSpansOnCorpora(t *testing.T) {
 	for path, text := range corpusFiles(t) {
-		docs, _ := parseFull(yamlFile(text))
+		docs, _ := parseFull(yamlFile(text), YAML11)
 		for _, d := range docs {
 			if t.Failed() {
 				t.Fatal(path)

@@ -23,8 +23,12 @@ import (
 //
 // A value that is an alias has the span of the alias, and what is below it that
 // of the anchor. Values merged by the key << also have the spans of the anchor.
-func ParseYAML(file *source.File) ([]Document, error) {
-	if docs, ok := parseFast(file); ok {
+func ParseYAML(file *source.File) ([]Document, error) { return ParseDialect(file, YAML11) }
+
+// ParseDialect is ParseYAML for readers that give plain scalars other values than
+// kubectl does.
+func ParseDialect(file *source.File, dialect Dialect) ([]Document, error) {
+	if docs, ok := parseFast(file, dialect); ok {
 		return docs, nil
 	}
 	if text := bytes.TrimLeft(file.Content, "\uFEFF \t\r\n"); len(text) > 0 && text[0] == '{' {
@@ -33,19 +37,19 @@ func ParseYAML(file *source.File) ([]Document, error) {
 			return []Document{doc}, nil
 		}
 	}
-	return parseFull(file)
+	return parseFull(file, dialect)
 }
 
 // parseFull reads all of YAML, with a general parser and the text: the parser
 // gives values, and the line and column where they start; the text tells where
 // they end.
-func parseFull(file *source.File) ([]Document, error) {
+func parseFull(file *source.File, dialect Dialect) ([]Document, error) {
 	text := file.Content
 	end, textErr := checkText(file)
 	if textErr != nil {
 		text = text[:lastMarker(text[:end])]
 	}
-	p := &fullParser{file: file, at: newCursor(text)}
+	p := &fullParser{file: file, dialect: dialect, at: newCursor(text)}
 	docs, err := p.documents(text)
 	if err == nil && textErr != nil {
 		err = textErr
@@ -60,6 +64,7 @@ func lastMarker(text []byte) int {
 
 type fullParser struct {
 	file    *source.File
+	dialect Dialect
 	at      *cursor
 	anchors map[*yaml.Node]*anchor // of the current document
 	size    int                    // bytes of values so far, aliased ones included
@@ -226,7 +231,7 @@ func (p *fullParser) scalar(v *Value, n *yaml.Node, bare bool) error {
 	tag := n.Tag
 	if n.Style&yaml.TaggedStyle == 0 {
 		if n.Style == 0 && !bare {
-			resolvePlain(v, n.Value)
+			p.dialect.resolve(v, n.Value)
 			return p.checkFinite(v)
 		}
 		v.Kind, v.Str, v.Quoted = String, n.Value, n.Style != 0
@@ -240,7 +245,7 @@ func (p *fullParser) scalar(v *Value, n *yaml.Node, bare bool) error {
 		}
 		return nil
 	}
-	resolvePlain(v, n.Value)
+	p.dialect.resolve(v, n.Value)
 	ok := v.Kind == kind
 	switch kind {
 	case Float:

@@ -16,7 +16,7 @@ func (p *fullParser) mapping(v *Value, n *yaml.Node, start, depth int) error {
 	}
 	// A flow map without braces is the a: b of [a: b].
 	braces := n.Style&yaml.FlowStyle != 0 && p.at.is(start, '{')
-	m := mapBuilder{file: p.file, fields: make([]Field, 0, len(n.Content)/2)}
+	m := mapBuilder{file: p.file, dialect: p.dialect, fields: make([]Field, 0, len(n.Content)/2)}
 	end := start
 	if braces {
 		end++
@@ -56,6 +56,7 @@ func isMergeKey(n *yaml.Node) bool {
 // mapBuilder collects the fields of a map and refuses duplicates.
 type mapBuilder struct {
 	file    *source.File
+	dialect Dialect
 	fields  []Field
 	index   map[string]int // of fields, once they are many
 	merged  []Field
@@ -82,7 +83,7 @@ func (m *mapBuilder) find(key string) *Field {
 }
 
 func (m *mapBuilder) add(key, value *Value) error {
-	name, ok := keyString(key)
+	name, ok := m.dialect.key(key)
 	if !ok {
 		return syntaxError(m.file, key.Span.Start, "a key must be a string; put it in quotes%s", templateHint(m.file))
 	}

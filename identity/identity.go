@@ -121,7 +121,7 @@ type matcher struct {
 	moves    Moves
 	old, new map[string]*finding.Finding
 	files    map[string]*source.File // of old, by path
-	maps     map[[2]string]*lineMap // by the paths of both versions
+	maps     map[[2]string]*lineMap  // by the paths of both versions
 	mended   []string
 	result   Matching
 }

@@ -24,10 +24,14 @@ var groupsOf = map[string][]string{
 	"Role": {"rbac.authorization.k8s.io"}, "ClusterRole": {"rbac.authorization.k8s.io"},
 	"RoleBinding": {"rbac.authorization.k8s.io"}, "ClusterRoleBinding": {"rbac.authorization.k8s.io"},
 	"PodDisruptionBudget": {"policy"}, "HorizontalPodAutoscaler": {"autoscaling"},
-	"ValidatingWebhookConfiguration": {"admissionregistration.k8s.io"},
-	"MutatingWebhookConfiguration":   {"admissionregistration.k8s.io"},
-	"APIService":                     {"apiregistration.k8s.io"},
-	"CustomResourceDefinition":       {"apiextensions.k8s.io"},
+	"ValidatingWebhookConfiguration":   {"admissionregistration.k8s.io"},
+	"MutatingWebhookConfiguration":     {"admissionregistration.k8s.io"},
+	"APIService":                       {"apiregistration.k8s.io"},
+	"ValidatingAdmissionPolicy":        {"admissionregistration.k8s.io"},
+	"ValidatingAdmissionPolicyBinding": {"admissionregistration.k8s.io"},
+	"StorageClass":                     {"storage.k8s.io"}, "CSIDriver": {"storage.k8s.io"},
+	"VolumeSnapshotClass":      {"snapshot.storage.k8s.io"},
+	"CustomResourceDefinition": {"apiextensions.k8s.io"},
 }
 
 var coreKinds = []string{

@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	collectLate()
+	paceCollector()
 	if served, err := setup.ServeWorker(os.Args); served {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -18,7 +18,7 @@ const (
 	// softLimit is the memory, in bytes, near which garbage is collected more often
 	// than usual. That would cost more and more if much more than usualShare of it
 	// were in use, so that then there is no such limit.
-	softLimit  = 330 << 20
+	softLimit  = 355 << 20
 	usualShare = 280 << 20
 )
 

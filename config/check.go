@@ -27,8 +27,8 @@ var (
 )
 
 func (c *checker) check() {
-	c.oneOf("apiVersion", c.cfg.APIVersion, APIVersion)
-	c.oneOf("kind", c.cfg.Kind, Kind)
+	c.OneOf("apiVersion", c.cfg.APIVersion, APIVersion)
+	c.OneOf("kind", c.cfg.Kind, Kind)
 	sources, clusters, apps := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for i, s := range c.cfg.Sources {
 		at := fmt.Sprintf("sources[%d]", i)
@@ -137,9 +137,9 @@ func (c *checker) application(at string, a Application) {
 	for i, f := range a.Helm.ValuesFiles {
 		c.inside(fmt.Sprintf("%s.helm.valuesFiles[%d]", at, i), f)
 	}
-	c.oneOf(at+".gate.mode", string(a.Gate.Mode), string(Enforce), string(Audit))
-	c.oneOf(at+".heal", string(a.Heal), string(Auto), string(Off))
-	c.oneOf(at+".rollback", string(a.Rollback), string(Auto), string(Off))
+	c.OneOf(at+".gate.mode", string(a.Gate.Mode), string(Enforce), string(Audit))
+	c.OneOf(at+".heal", string(a.Heal), string(Auto), string(Off))
+	c.OneOf(at+".rollback", string(a.Rollback), string(Auto), string(Off))
 	if a.Prune.MaxPercent < 1 || a.Prune.MaxPercent > 100 {
 		c.At(at+".prune.maxPercent", "", "%d is not a percentage from 1 to 100", a.Prune.MaxPercent)
 	}
@@ -156,12 +156,6 @@ func (c *checker) inside(at, p string) {
 	clean := path.Clean(p)
 	if path.IsAbs(p) || clean == ".." || strings.HasPrefix(clean, "../") {
 		c.At(at, "paths start at the root of the repository", "%q is outside of the repository", p)
-	}
-}
-
-func (c *checker) oneOf(at, value string, allowed ...string) {
-	if value != "" && !slices.Contains(allowed, value) {
-		c.At(at, strict.Suggest(value, allowed), "%s is %q, and must be %s", at, value, strings.Join(allowed, " or "))
 	}
 }
 

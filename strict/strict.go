@@ -246,6 +246,14 @@ func (d *Decoder) At(fieldPath, suggestion, format string, args ...any) {
 	d.fail(d.Span(fieldPath), suggestion, format, args...)
 }
 
+// OneOf reports a value that is none of those allowed. An empty one passes: that
+// a field is missing is said elsewhere.
+func (d *Decoder) OneOf(fieldPath, value string, allowed ...string) {
+	if value != "" && !slices.Contains(allowed, value) {
+		d.At(fieldPath, Suggest(value, allowed), "%s is %q, and must be %s", fieldPath, value, strings.Join(allowed, " or "))
+	}
+}
+
 // Span returns the nearest place that the file has for a field path, such as
 // items[2].name.
 func (d *Decoder) Span(fieldPath string) source.Span {

@@ -60,12 +60,16 @@ type compiler struct {
 
 // compile checks an expression. Errors are policy.FileErrors.
 func (c *compiler) compile(t text, want *cel.Type) (*expression, error) {
+	env, err := c.env.of(t.expr)
+	if err != nil {
+		return nil, err
+	}
 	if !c.limited {
 		if a := c.checked.find(t.expr); a != nil {
-			return c.expression(t, a), nil
+			return c.expression(t, a, env), nil
 		}
 	}
-	checked, issues := c.env.Compile(t.expr)
+	checked, issues := env.Compile(t.expr)
 	if err := issues.Err(); err != nil {
 		return nil, t.errors(issues)
 	}
@@ -76,11 +80,11 @@ func (c *compiler) compile(t text, want *cel.Type) (*expression, error) {
 	if got := checked.OutputType(); !got.IsExactType(want) && got.Kind() != types.DynKind && want.Kind() != types.DynKind {
 		return nil, t.failure(0, "", "the expression must give a %s, not a %s", want, got)
 	}
-	return c.expression(t, a), nil
+	return c.expression(t, a, env), nil
 }
 
-func (c *compiler) expression(t text, a *ast.AST) *expression {
-	x := &expression{env: c.env, text: t.expr, ast: a, limited: c.limited}
+func (c *compiler) expression(t text, a *ast.AST, env *environment) *expression {
+	x := &expression{env: env, text: t.expr, ast: a, limited: c.limited}
 	x.plain = sync.OnceValues(func() (cel.Program, error) { return x.program(a.Expr(), forSpeed) })
 	x.strict = sync.OnceValues(func() (cel.Program, error) { return x.program(a.Expr(), forUnknowns) })
 	x.recorded = x.recording(a.Expr())

@@ -19,6 +19,7 @@ import (
 type environment struct {
 	*cel.Env
 	interpreter func() (interpreter.Interpreter, error)
+	extended    func() (*environment, error) // with the libraries of Kubernetes; nil if it has them
 }
 
 func newEnvironment() (*environment, error) {
@@ -26,7 +27,27 @@ func newEnvironment() (*environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &environment{env, sync.OnceValues(func() (interpreter.Interpreter, error) {
+	e := environmentOf(env)
+	e.extended = sync.OnceValues(func() (*environment, error) {
+		extended, err := env.Extend(kubernetesLibraries()...)
+		if err != nil {
+			return nil, err
+		}
+		return environmentOf(extended), nil
+	})
+	return e, nil
+}
+
+// of returns the environment that an expression needs.
+func (e *environment) of(text string) (*environment, error) {
+	if e.extended == nil || !usesKubernetes(text) {
+		return e, nil
+	}
+	return e.extended()
+}
+
+func environmentOf(env *cel.Env) *environment {
+	return &environment{Env: env, interpreter: sync.OnceValues(func() (interpreter.Interpreter, error) {
 		dispatcher := interpreter.NewDispatcher()
 		for _, f := range env.Functions() {
 			bindings, err := f.Bindings()
@@ -39,7 +60,7 @@ func newEnvironment() (*environment, error) {
 		}
 		attributes := interpreter.NewAttributeFactory(env.Container, env.CELTypeAdapter(), env.CELTypeProvider())
 		return interpreter.NewInterpreter(dispatcher, env.Container, env.CELTypeProvider(), env.CELTypeAdapter(), attributes), nil
-	})}, nil
+	})}
 }
 
 func add(d interpreter.Dispatcher, bindings []*functions.Overload) error {

@@ -34,6 +34,9 @@ type Scanner struct {
 	Evaluator policy.Evaluator
 	Options   render.Options
 	Jobs      int // units at a time; 0 for one for each processor
+
+	Changed []string // judge only the units that these files have a part in; nil for all
+	Keep    bool     // keep the resources in the result
 }
 
 // Result is a whole scan.
@@ -45,10 +48,13 @@ type Result struct {
 	Skipped  []render.Skipped   // sorted by path
 	Errors   []string           // policies that could not be evaluated
 	Verdicts map[policy.Verdict]int
+	Deferred int // verdicts that take more than the files that were judged
 	Files    int // that had a part in a resource
 	Objects  int
 	Renders  int // units of kustomize and Helm
 	Elapsed  time.Duration
+
+	Resources []*resource.Resource // if the scanner keeps them
 }
 
 // Partial reports whether something could not be judged.
@@ -76,6 +82,9 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	if err != nil {
 		return nil, err
 	}
+	if s.Changed != nil {
+		units, skipped = render.Touched(units, s.Changed), nil
+	}
 	rendered := make([]*render.Result, len(units))
 	err = s.each(ctx, len(units), func(ctx context.Context, i int) (err error) {
 		rendered[i], err = s.unit(ctx, tree, units[i])
@@ -91,7 +100,7 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 		if units[i].Composed() {
 			set = resource.NewSet(rendered[i].Resources)
 		}
-		judged[i] = judge(ctx, s.Evaluator, rendered[i].Resources, set, stageOf(units[i]))
+		judged[i] = judge(ctx, s.evaluator(units[i]), rendered[i].Resources, set, stageOf(units[i]))
 		judged[i].ByObject = nil // only the gate asks, and in a large scan it weighs
 		return ctx.Err()
 	})
@@ -103,6 +112,9 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	for i, unit := range units {
 		result.add(unit, rendered[i], judged[i])
 		result.mark(rendered[i].Resources)
+		if s.Keep {
+			result.Resources = append(result.Resources, rendered[i].Resources...)
+		}
 		for _, f := range rendered[i].Files {
 			files[f] = true
 		}
@@ -199,6 +211,31 @@ func (s *Scanner) render(ctx context.Context, tree source.Tree, unit render.Unit
 	return nil, fmt.Errorf("no renderer is named %q", unit.Renderer)
 }
 
+// evaluator returns the evaluator for a unit. Where only some files are judged,
+// what is written in files has not all its relations around it.
+func (s *Scanner) evaluator(unit render.Unit) policy.Evaluator {
+	if s.Changed == nil || unit.Composed() {
+		return s.Evaluator
+	}
+	return alone{s.Evaluator}
+}
+
+// alone leaves out what policies say that look at other resources.
+type alone struct{ policy.Evaluator }
+
+// deferred stands for a verdict that is left to a scan of everything.
+const deferred = policy.Error + 1
+
+func (a alone) Evaluate(ctx context.Context, r *resource.Resource, set *resource.Set, stage policy.Stage) []policy.Result {
+	results := a.Evaluator.Evaluate(ctx, r, set, stage)
+	for i := range results {
+		if len(results[i].Policy.Relations) > 0 && results[i].Verdict != policy.Skip {
+			results[i] = policy.Result{Policy: results[i].Policy, Verdict: deferred}
+		}
+	}
+	return results
+}
+
 func stageOf(unit render.Unit) policy.Stage {
 	if unit.Composed() {
 		return policy.Rendered
@@ -243,6 +280,8 @@ func (r *Result) add(unit render.Unit, rendered *render.Result, judged Judgement
 	for v, n := range judged.Verdicts {
 		r.Verdicts[v] += n
 	}
+	r.Deferred += r.Verdicts[deferred]
+	delete(r.Verdicts, deferred)
 }
 
 // Mark is what comments for Holdfast begin with.

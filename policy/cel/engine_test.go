@@ -370,7 +370,7 @@ func TestSound(t *testing.T) {
 	}
 	all := parse(t, string(text))
 	for _, result := range judge(builtin(t), all[0], resource.NewSet(all)) {
-		if result.Verdict != policy.Pass {
+		if result.Verdict != policy.Pass && result.Verdict != policy.Skip {
 			t.Errorf("%s: %s %v %v", result.Policy.ID, result.Verdict, result.Failures, result.Err)
 		}
 	}

@@ -89,6 +89,7 @@ var nouns = map[string]struct {
 	"ephemeralContainers": {"ephemeral container", true}, "volumes": {"volume", true},
 	"env": {"variable", true}, "envFrom": {"source", true}, "ports": {"port", true},
 	"volumeMounts": {"mount", true}, "sysctls": {"sysctl", true},
+	"stages": {"stage", false}, "commands": {"command", true},
 	"rules": {"rule", false}, "subjects": {"subject", false}, "webhooks": {"webhook", false},
 	"externalIPs": {"external IP", false},
 	"data":        {"key", false}, "stringData": {"key", false}, "binaryData": {"key", false},

@@ -17,6 +17,7 @@ func Prelude(platform resource.Platform) []Variable { return preludes[platform] 
 
 var preludes = map[resource.Platform][]Variable{
 	resource.Kubernetes: kubernetesPrelude,
+	resource.Dockerfile: dockerfilePrelude,
 }
 
 var kubernetesPrelude = []Variable{

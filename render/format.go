@@ -26,16 +26,26 @@ var ErrOtherFormat = errors.New("not in the format that the name of the file pro
 // lists every mistake; those with places are a Problem or a resource.SyntaxError.
 type Parser func(*source.File) ([]*resource.Resource, error)
 
+// TreeParser is a Parser that looks at other files of the tree, too.
+type TreeParser func(source.Tree, *source.File) ([]*resource.Resource, error)
+
 // NewFormat returns the format of a platform other than Kubernetes, whose files
 // are resources as they are. Its name is that of the platform.
 func NewFormat(platform resource.Platform, claims func(source.Tree, string) bool, parse Parser) Format {
+	return NewTreeFormat(platform, claims, func(_ source.Tree, file *source.File) ([]*resource.Resource, error) {
+		return parse(file)
+	})
+}
+
+// NewTreeFormat is NewFormat for a parser that looks at other files.
+func NewTreeFormat(platform resource.Platform, claims func(source.Tree, string) bool, parse TreeParser) Format {
 	return &format{platform, claims, parse}
 }
 
 type format struct {
 	platform resource.Platform
 	claims   func(source.Tree, string) bool
-	parse    Parser
+	parse    TreeParser
 }
 
 func (f *format) Name() string                              { return f.platform.String() }
@@ -51,7 +61,7 @@ func (f *format) Render(_ context.Context, tree source.Tree, path string, _ Opti
 		return nil, err
 	}
 	file := source.NewFile(path, content)
-	resources, err := f.parse(file)
+	resources, err := f.parse(tree, file)
 	if errors.Is(err, ErrOtherFormat) {
 		return &Result{Skipped: []Skipped{{Path: path, Reason: err.Error()}}}, nil
 	}

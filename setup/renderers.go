@@ -6,6 +6,7 @@ import (
 	"os/exec"
 
 	"github.com/holdfast-dev/holdfast/render"
+	"github.com/holdfast-dev/holdfast/render/dockerfile"
 	"github.com/holdfast-dev/holdfast/render/helm"
 	"github.com/holdfast-dev/holdfast/render/kustomize"
 	"github.com/holdfast-dev/holdfast/render/manifest"
@@ -41,6 +42,9 @@ func Renderers() []render.Renderer {
 	for _, f := range formats {
 		renderers = append(renderers, render.NewFormat(f.platform, f.claims, f.parse))
 	}
+	for _, f := range treeFormats {
+		renderers = append(renderers, render.NewTreeFormat(f.platform, f.claims, f.parse))
+	}
 	return append(renderers, manifest.New()) // which claims what no other does
 }
 
@@ -52,16 +56,38 @@ var formats = []struct {
 	parse    render.Parser
 }{}
 
+// treeFormats are those whose files are read with a look at others: one beside a
+// Dockerfile says what it may copy.
+var treeFormats = []struct {
+	platform resource.Platform
+	claims   func(source.Tree, string) bool
+	parse    render.TreeParser
+}{
+	{resource.Dockerfile, dockerfile.Claims, dockerfile.Parse},
+}
+
 // ReadExample reads an example of a policy. It is a policy.Reader.
 func ReadExample(platform resource.Platform, file *source.File) ([]*resource.Resource, error) {
 	for _, f := range formats {
 		if f.platform == platform {
-			all, err := f.parse(file)
-			for _, r := range all {
-				r.ID.Platform, r.Origin.File = platform, file
-			}
-			return all, err
+			return ofPlatform(platform, file)(f.parse(file))
+		}
+	}
+	for _, f := range treeFormats {
+		if f.platform == platform {
+			tree := source.Memory(map[string]string{file.Path: string(file.Content)})
+			return ofPlatform(platform, file)(f.parse(tree, file))
 		}
 	}
 	return nil, fmt.Errorf("there is no reader for files of %s", platform)
+}
+
+// ofPlatform completes what a parser returns.
+func ofPlatform(platform resource.Platform, file *source.File) func([]*resource.Resource, error) ([]*resource.Resource, error) {
+	return func(all []*resource.Resource, err error) ([]*resource.Resource, error) {
+		for _, r := range all {
+			r.ID.Platform, r.Origin.File = platform, file
+		}
+		return all, err
+	}
 }

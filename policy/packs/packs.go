@@ -1,6 +1,11 @@
 // Package packs holds the policies that are part of the program, as data: one
 // folder for each area, one file for each policy.
 //
+//	dockerfile/images          what images are built from
+//	dockerfile/secrets         secrets that end in images or their history
+//	dockerfile/commands        what RUN does: downloads, packages, rights
+//	dockerfile/runtime         how containers of the image run
+//	dockerfile/structure       stages and instructions
 //	kubernetes/pod-security    the Pod Security Standards, baseline and restricted
 //	kubernetes/access          roles, bindings and service accounts
 //	kubernetes/secrets         secrets in places where they do not belong
@@ -18,7 +23,7 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-//go:embed kubernetes
+//go:embed dockerfile kubernetes
 var files embed.FS
 
 // What is known of the packs without reading them; see policy/packs/check.

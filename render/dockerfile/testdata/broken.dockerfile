@@ -1,0 +1,15 @@
+FROM a AS 1bad
+FROMM b
+USER
+COPY x
+COPY --chwon=a b c
+ENV A
+ENV B=1 c
+LABEL x
+SHELL bash
+HEALTHCHECK something
+EXPOSE ${
+ONBUILD ONBUILD RUN x
+USER fine
+RUN <<EOF
+no end

@@ -1,0 +1,4 @@
+# comment first
+# escape=`
+FROM a\
+:1

@@ -243,12 +243,22 @@ func (d *decoder) name(where string, target *string) func(*resource.Value) {
 
 func (d *decoder) relation(v *resource.Value, p *Policy) {
 	var one Relation
-	d.object(v, "a relation", fields{
+	known := fields{
 		"name":          d.name("name", &one.Name),
 		"kinds":         d.texts("kinds", &one.Kinds),
 		"groups":        d.groups("groups", &one.Groups),
 		"sameNamespace": d.boolean("sameNamespace", &one.SameNamespace),
-	}, "name", "kinds")
+	}
+	for _, link := range links {
+		known[string(link)] = func(v *resource.Value) {
+			if one.Link != "" {
+				d.fail(v.Span, fmt.Sprintf("use one of %v", links), "a relation has one link, and this one has %s already", one.Link)
+			}
+			one.Link = link
+			d.text(string(link), &one.Path)(v)
+		}
+	}
+	d.object(v, "a relation", known, "name", "kinds")
 	one.Kinds = expand(one.Kinds)
 	p.Relations = append(p.Relations, one)
 }

@@ -98,12 +98,27 @@ type Variable struct {
 }
 
 // Relation gives a policy the other resources that it needs, as
-// relations.<name>, a list.
+// relations.<name>, a list. Without a link these are all of the kinds.
 type Relation struct {
 	Name string
 	Match
 	SameNamespace bool
+	Link          Link
+	Path          string // of the link: keys joined by dots; through lists it leads to each item
 }
+
+// Link is what ties the resources of a relation to the one that is judged.
+type Link string
+
+// The links.
+const (
+	References   Link = "references"   // Path of the judged one holds their names
+	ReferencedBy Link = "referencedBy" // their Path holds its name
+	Selects      Link = "selects"      // Path of the judged one is a selector of their labels
+	SelectedBy   Link = "selectedBy"   // their Path is a selector of its labels
+)
+
+var links = []Link{References, ReferencedBy, Selects, SelectedBy}
 
 // Validation is an expression that must be true. In a message "{subject}"
 // stands for what fails: a container, a volume, a rule, or the object.

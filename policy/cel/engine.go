@@ -34,7 +34,7 @@ type Engine struct {
 	policies []*compiled // by id; not all are decoded
 
 	byKind  sync.Map // kindOf → []*compiled
-	indexes sync.Map // weak.Pointer[resource.Set] → index
+	indexes sync.Map // weak.Pointer[resource.Set] → *index
 }
 
 var _ policy.Evaluator = (*Engine)(nil)

@@ -2,6 +2,9 @@ package cel
 
 import (
 	"runtime"
+	"slices"
+	"strings"
+	"sync"
 	"weak"
 
 	"github.com/google/cel-go/common/types"
@@ -11,8 +14,14 @@ import (
 	"github.com/holdfast-dev/holdfast/resource"
 )
 
-// index finds the resources of a set by kind, in the order of the set.
-type index []*sameKind
+// index finds the resources of a set that relations lead to. What it finds for a
+// relation and a namespace it keeps.
+type index struct {
+	byKind []*sameKind // in the order of the set
+
+	mu     sync.Mutex
+	groups map[groupKey]*group
+}
 
 type sameKind struct {
 	kindOf
@@ -20,22 +29,28 @@ type sameKind struct {
 	byNamespace map[string][]*resource.Resource
 }
 
-// index returns the index of a set. It is made once, and kept for as long as
-// the set is in use.
-func (e *Engine) index(set *resource.Set) index {
-	key := weak.Make(set)
-	if found, ok := e.indexes.Load(key); ok {
-		return found.(index)
-	}
-	in := newIndex(set)
-	if _, loaded := e.indexes.LoadOrStore(key, in); !loaded {
-		runtime.AddCleanup(set, func(key weak.Pointer[resource.Set]) { e.indexes.Delete(key) }, key)
-	}
-	return in
+type groupKey struct {
+	relation  *policy.Relation
+	namespace string // of the one that is judged, if only that counts
 }
 
-func newIndex(set *resource.Set) index {
-	var in index
+// index returns the index of a set. It is made once, and kept for as long as
+// the set is in use.
+func (e *Engine) index(set *resource.Set) *index {
+	key := weak.Make(set)
+	if found, ok := e.indexes.Load(key); ok {
+		return found.(*index)
+	}
+	in := newIndex(set)
+	found, loaded := e.indexes.LoadOrStore(key, in)
+	if !loaded {
+		runtime.AddCleanup(set, func(key weak.Pointer[resource.Set]) { e.indexes.Delete(key) }, key)
+	}
+	return found.(*index)
+}
+
+func newIndex(set *resource.Set) *index {
+	in := &index{groups: map[groupKey]*group{}}
 	byKind := map[kindOf]*sameKind{}
 	for _, r := range set.All {
 		key := kindOf{r.ID.Platform, r.ID.Group, r.ID.Kind}
@@ -43,7 +58,7 @@ func newIndex(set *resource.Set) index {
 		if k == nil {
 			k = &sameKind{kindOf: key, byNamespace: map[string][]*resource.Resource{}}
 			byKind[key] = k
-			in = append(in, k)
+			in.byKind = append(in.byKind, k)
 		}
 		k.all = append(k.all, r)
 		k.byNamespace[r.ID.Namespace] = append(k.byNamespace[r.ID.Namespace], r)
@@ -59,21 +74,57 @@ func (s *subject) related(relations []policy.Relation) (all map[string]ref.Val, 
 	}
 	in := s.engine.index(s.set)
 	all = make(map[string]ref.Val, len(relations))
-	for _, relation := range relations {
-		found := []ref.Val{}
-		for _, r := range in.find(relation, s.r.ID) {
-			if r != s.r {
-				found = append(found, valueOf(r.Root))
-				unknowns = unknowns || hasUnknown(r.Root)
-			}
-		}
-		all[relation.Name] = types.NewRefValList(types.DefaultTypeAdapter, found)
+	for i := range relations {
+		found, open := in.related(&relations[i], s.r)
+		unknowns = unknowns || open
+		all[relations[i].Name] = found
 	}
 	return all, unknowns
 }
 
-func (in index) find(relation policy.Relation, of resource.ID) (found []*resource.Resource) {
-	for _, k := range in {
+// related returns the list of what a relation of r leads to. If it hangs on
+// something that is not known, the list itself is unknown.
+func (in *index) related(relation *policy.Relation, r *resource.Resource) (found ref.Val, unknowns bool) {
+	g := in.group(relation, r.ID)
+	if relation.Link == "" {
+		return listOf(g.all, r), g.unknowns()
+	}
+	linked, open := g.linked(relation, r)
+	if open != "" {
+		return types.NewUnknown(1, types.NewAttributeTrail(open)), true
+	}
+	return listOf(linked, r), slices.ContainsFunc(linked, func(r *resource.Resource) bool { return hasUnknown(r.Root) })
+}
+
+// listOf returns the resources as a list, without r itself.
+func listOf(all []*resource.Resource, r *resource.Resource) ref.Val {
+	roots := make([]*resource.Value, 0, len(all))
+	for _, one := range all {
+		if one != r {
+			roots = append(roots, one.Root)
+		}
+	}
+	return (*list)(&resource.Value{Kind: resource.List, Items: roots})
+}
+
+// group returns the resources of the kinds of a relation.
+func (in *index) group(relation *policy.Relation, of resource.ID) *group {
+	key := groupKey{relation: relation}
+	if relation.SameNamespace {
+		key.namespace = of.Namespace
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	g := in.groups[key]
+	if g == nil {
+		g = newGroup(in.find(relation, of))
+		in.groups[key] = g
+	}
+	return g
+}
+
+func (in *index) find(relation *policy.Relation, of resource.ID) (found []*resource.Resource) {
+	for _, k := range in.byKind {
 		switch {
 		case k.platform != of.Platform || !relation.Matches(k.group, k.kind):
 		case relation.SameNamespace:
@@ -83,4 +134,133 @@ func (in index) find(relation policy.Relation, of resource.ID) (found []*resourc
 		}
 	}
 	return found
+}
+
+// group are the resources that a relation may lead to, with what links them to
+// others. A link is found by one key, then verified.
+type group struct {
+	all      []*resource.Resource
+	unknowns func() bool
+
+	links sync.Map // policy.Link and path → func() *linkIndex
+}
+
+func newGroup(all []*resource.Resource) *group {
+	return &group{all: all, unknowns: sync.OnceValue(func() bool {
+		return slices.ContainsFunc(all, func(r *resource.Resource) bool { return hasUnknown(r.Root) })
+	})}
+}
+
+// linkIndex finds resources of a group by the key that they are linked by: a name,
+// or a label as key=value. Those without a key are candidates for everything.
+type linkIndex struct {
+	byKey  map[string][]*resource.Resource
+	others []*resource.Resource
+	open   string // why it may lack some: their key is not known
+}
+
+func (g *group) index(relation *policy.Relation, keys func(*resource.Resource) ([]string, string)) *linkIndex {
+	made, _ := g.links.LoadOrStore(string(relation.Link)+" "+relation.Path, sync.OnceValue(func() *linkIndex {
+		x := &linkIndex{byKey: map[string][]*resource.Resource{}}
+		for _, r := range g.all {
+			found, open := keys(r)
+			x.open = firstOf(x.open, open)
+			if len(found) == 0 {
+				x.others = append(x.others, r)
+			}
+			for _, key := range found {
+				x.byKey[key] = append(x.byKey[key], r)
+			}
+		}
+		return x
+	}))
+	return made.(func() *linkIndex)()
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// linked returns the resources of the group that are linked to r, or why that is
+// not known.
+func (g *group) linked(relation *policy.Relation, r *resource.Resource) (found []*resource.Resource, open string) {
+	switch relation.Link {
+	case policy.References:
+		names, open := texts(r.Root, relation.Path)
+		x := g.index(relation, nameOf)
+		for _, name := range names {
+			found = append(found, x.byKey[name]...)
+		}
+		return found, open
+	case policy.ReferencedBy:
+		x := g.index(relation, func(r *resource.Resource) ([]string, string) { return texts(r.Root, relation.Path) })
+		return x.byKey[r.ID.Name], x.open
+	case policy.Selects:
+		s, open := selectorAt(r, relation.Path)
+		x := g.index(relation, labelKeys)
+		candidates := g.all
+		if key := s.key(); key != "" {
+			candidates = x.byKey[key]
+		}
+		for _, one := range candidates {
+			if s.matches(labelsOf(one)) {
+				found = append(found, one)
+			}
+		}
+		return found, firstOf(open, x.open)
+	default: // policy.SelectedBy
+		labels := labelsOf(r)
+		x := g.index(relation, func(r *resource.Resource) ([]string, string) {
+			s, open := selectorAt(r, relation.Path)
+			if key := s.key(); key != "" {
+				return []string{key}, open
+			}
+			return nil, open
+		})
+		candidates := slices.Clone(x.others)
+		keys, open := labelKeys(r)
+		for _, key := range keys {
+			candidates = append(candidates, x.byKey[key]...)
+		}
+		for _, one := range candidates {
+			if s, _ := selectorAt(one, relation.Path); s.matches(labels) {
+				found = append(found, one)
+			}
+		}
+		return found, firstOf(open, x.open)
+	}
+}
+
+func nameOf(r *resource.Resource) ([]string, string) {
+	name := r.Root.Get("metadata").Get("name")
+	if name != nil && name.Unknown != "" {
+		return nil, name.Unknown
+	}
+	return []string{r.ID.Name}, ""
+}
+
+// texts returns the texts at a path of keys, through all items of lists, and why
+// not all are known.
+func texts(root *resource.Value, path string) (found []string, open string) {
+	var walk func(v *resource.Value, keys []string)
+	walk = func(v *resource.Value, keys []string) {
+		switch {
+		case v == nil:
+		case v.Unknown != "":
+			open = firstOf(open, v.Unknown)
+		case v.Kind == resource.List:
+			for _, item := range v.Items {
+				walk(item, keys)
+			}
+		case len(keys) > 0:
+			walk(v.Get(keys[0]), keys[1:])
+		case v.Text() != "":
+			found = append(found, v.Text())
+		}
+	}
+	walk(root, strings.Split(path, "."))
+	return found, open
 }

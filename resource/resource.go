@@ -55,7 +55,7 @@ func (id ID) APIVersion() string {
 // String returns what people write: "Deployment payments/api".
 func (id ID) String() string {
 	if id.Namespace == "" {
-		return id.Kind + " " + id.Name
+		return strings.TrimSuffix(id.Kind+" "+id.Name, " ") // files of settings have no name
 	}
 	return id.Kind + " " + id.Namespace + "/" + id.Name
 }

@@ -30,6 +30,15 @@ func builtin(t *testing.T) ([]*policy.Pack, *cel.Engine) {
 	return all, engine
 }
 
+func named(t *testing.T, all []*policy.Pack, name string) *policy.Pack {
+	t.Helper()
+	i := slices.IndexFunc(all, func(p *policy.Pack) bool { return p.Name == name })
+	if i < 0 {
+		t.Fatalf("there is no pack %s", name)
+	}
+	return all[i]
+}
+
 func TestExamples(t *testing.T) {
 	all, engine := builtin(t)
 	for _, pack := range all {
@@ -113,7 +122,7 @@ func TestWorkloadKinds(t *testing.T) {
 		"v1 PodTemplate": "template", "batch/v1 CronJob": "spec.jobTemplate.spec.template", "v1 Pod": "",
 	}
 	tested := 0
-	for _, p := range all[0].Policies {
+	for _, p := range named(t, all, "kubernetes").Policies {
 		if !slices.ContainsFunc(p.Controls, func(c string) bool { return strings.HasPrefix(c, "PSS/") }) {
 			continue
 		}
@@ -183,7 +192,7 @@ func TestPodSecurityStandards(t *testing.T) {
 	}
 	for control, ids := range want {
 		var got []string
-		for _, p := range all[0].Policies {
+		for _, p := range named(t, all, "kubernetes").Policies {
 			if slices.Contains(p.Controls, control) {
 				got = append(got, p.ID)
 			}

@@ -67,7 +67,7 @@ func (o *scanCommand) encode(w io.Writer, out output, s *report.Scan) error {
 	case "sarif":
 		return report.SARIF(w, s)
 	}
-	opts := report.TextOptions{Quiet: o.quiet > 0, Verbose: o.verbose}
+	opts := report.TextOptions{Quiet: o.quiet > 0, Verbose: o.verbose, All: o.scope.all}
 	if out.file == "" {
 		opts.Width, opts.Color = o.width(), o.colored()
 		if o.terminal() {

@@ -22,6 +22,7 @@ import (
 type scanCommand struct {
 	*app
 	policies policyFlags
+	scope    scopeFlags
 	failOn   string
 	outputs  []string
 	exitZero bool
@@ -54,6 +55,7 @@ Exit codes: 0 nothing blocks, 1 findings at or above --fail-on,
 		},
 	}
 	o.policies.register(cmd)
+	o.scope.register(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.failOn, "fail-on", "high", "lowest `severity` that gives exit code 1: info, low, medium, high, critical")
 	f.StringArrayVarP(&o.outputs, "output", "o", nil,
@@ -89,22 +91,28 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	if policies.Number() == 0 {
 		return withHint(errors.New("no policy is left to judge by"), "name a directory with --pack, or leave --no-builtin out")
 	}
-	tree, inside, err := openPath(path)
+	scope, err := o.scope.openScope(ctx, path)
 	if err != nil {
 		return err
 	}
+	defer scope.Close() //nolint:errcheck // nothing is written
 	scanner := scan.Scanner{
 		Renderers: setup.Renderers(), Evaluator: policies, Jobs: o.jobs,
 		Options: render.Options{IncludeCRDs: true}, // as the loop does
 	}
-	result, err := scanner.Run(ctx, tree, inside)
+	result, matching, err := scope.scan(ctx, scanner)
+	if err != nil {
+		return err
+	}
+	outcome, now, err := scope.triage(ctx, result, matching, known(policies, o.policies.Disable))
 	if err != nil {
 		return err
 	}
 	s := &report.Scan{
-		Result: result, Root: path, Revision: tree.Revision().Commit, FailOn: failOn,
+		Result: result, Root: path, Revision: scope.tree.Revision().Commit, FailOn: failOn,
 		Policies: policies.Number(), Digest: policies.Digest, Version: Version(),
 	}
+	s.SetTriage(outcome, now)
 	var errs []error
 	for _, out := range outputs {
 		errs = append(errs, o.write(out, s))
@@ -119,7 +127,7 @@ func (o *scanCommand) exit(s *report.Scan) error {
 	switch {
 	case s.Partial():
 		return exitError{ExitUndecided}
-	case s.Objects == 0:
+	case s.Objects == 0 && !o.scope.staged && !o.scope.changed: // a commit may be about other files
 		return exitError{ExitNothing}
 	case s.Blocking() > 0 && !o.exitZero:
 		return exitError{ExitProblems}

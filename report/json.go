@@ -27,6 +27,7 @@ type jsonScan struct {
 	Policies jsonPolicies   `json:"policies"`
 	Counts   jsonCounts     `json:"counts"`
 	Findings []jsonFinding  `json:"findings"`
+	Hidden   []jsonFinding  `json:"hidden,omitempty"`
 	Problems []jsonProblem  `json:"problems"`
 	Errors   []string       `json:"errors"`
 	Skipped  []jsonSkipped  `json:"skipped"`
@@ -62,6 +63,7 @@ type jsonFinding struct {
 	Controls    []string         `json:"controls,omitempty"`
 	Fingerprint string           `json:"fingerprint"`
 	Cause       string           `json:"cause"`
+	Triage      *jsonTriage      `json:"triage,omitempty"`
 }
 
 type jsonSubject struct {
@@ -107,7 +109,10 @@ func JSON(w io.Writer, s *Scan) error {
 		Errors: append([]string{}, s.Errors...), Verdicts: map[string]int{},
 	}
 	for _, f := range s.Findings {
-		doc.Findings = append(doc.Findings, newJSONFinding(f))
+		doc.Findings = append(doc.Findings, s.triaged(newJSONFinding(f), f))
+	}
+	for _, e := range s.hidden() {
+		doc.Hidden = append(doc.Hidden, s.triaged(newJSONFinding(e.Finding), e.Finding))
 	}
 	for _, p := range s.Problems {
 		doc.Problems = append(doc.Problems, newJSONProblem(p))

@@ -15,9 +15,11 @@ package report
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/holdfast-dev/holdfast/finding"
 	"github.com/holdfast-dev/holdfast/scan"
+	"github.com/holdfast-dev/holdfast/triage"
 )
 
 // Scan is a finished scan and what a report says about it.
@@ -29,6 +31,10 @@ type Scan struct {
 	Policies int    // that judged
 	Digest   string // of the packs
 	Version  string // of Holdfast
+
+	Triage  *triage.Outcome // nil: every finding counts; set by SetTriage
+	Now     time.Time       // when it was triaged
+	entries map[*finding.Finding]triage.Entry
 }
 
 // Blocking returns how many findings are at or above FailOn.

@@ -33,14 +33,22 @@ func SARIF(w io.Writer, s *Scan) error {
 	}
 	rules := map[string]int{}
 	hashes := map[*source.File][]string{}
-	for _, f := range s.Findings {
+	all := slices.Clone(s.Findings)
+	for _, e := range s.hidden() {
+		all = append(all, e.Finding)
+	}
+	for _, f := range all {
 		index, ok := rules[f.Rule.ID]
 		if !ok {
 			index = len(run.Tool.Driver.Rules)
 			rules[f.Rule.ID] = index
 			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, newSARIFRule(f.Rule))
 		}
-		run.Results = append(run.Results, newSARIFResult(f, index, hashes))
+		result := newSARIFResult(f, index, hashes)
+		if e, ok := s.entries[f]; ok {
+			result.triaged(s, e)
+		}
+		run.Results = append(run.Results, result)
 	}
 	return writeJSON(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}})
 }

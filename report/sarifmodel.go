@@ -73,6 +73,9 @@ type sarifResult struct {
 	Fingerprints map[string]string `json:"partialFingerprints"`
 	Properties   map[string]any    `json:"properties"`
 	Occurrences  int               `json:"occurrenceCount,omitempty"`
+	Baseline     string            `json:"baselineState,omitempty"`
+
+	Suppressions []sarifSuppression `json:"suppressions,omitempty"`
 }
 
 type sarifLocation struct {

@@ -18,6 +18,7 @@ type TextOptions struct {
 	Limit   int  // findings; 0 for all
 	Quiet   bool // the summary only
 	Verbose bool // also what was passed over, and why
+	All     bool // also what is old, in the baseline or waived
 }
 
 // Text writes a scan for people.
@@ -25,6 +26,11 @@ func Text(w io.Writer, s *Scan, opts TextOptions) error {
 	p := NewPrinter(w, opts.Width, opts.Color)
 	if !opts.Quiet {
 		p.findings(s, opts.Limit)
+		if opts.All {
+			for _, e := range s.hidden() {
+				p.finding(s, e.Finding, false)
+			}
+		}
 		for _, problem := range s.Problems {
 			p.Problem(problem)
 		}
@@ -46,7 +52,7 @@ func (p *Printer) findings(s *Scan, limit int) {
 			p.Printf("… and %d more: `holdfast scan --limit 0`\n", len(s.Findings)-i)
 			return
 		}
-		p.Finding(f, f.Severity >= s.FailOn)
+		p.finding(s, f, f.Severity >= s.FailOn)
 	}
 }
 
@@ -60,7 +66,9 @@ func (p *Printer) skipped(all []render.Skipped) {
 }
 
 // Finding writes one finding with its frame and notes.
-func (p *Printer) Finding(f *finding.Finding, blocks bool) {
+func (p *Printer) Finding(f *finding.Finding, blocks bool) { p.finding(&Scan{}, f, blocks) }
+
+func (p *Printer) finding(s *Scan, f *finding.Finding, blocks bool) {
 	style := levelStyle(f.Severity)
 	p.announce(fmt.Sprintf("%s[%s]", Level(f.Severity), Plain(f.Rule.ID)), f.Message, style)
 	show := newExcerpt
@@ -74,7 +82,10 @@ func (p *Printer) Finding(f *finding.Finding, blocks bool) {
 	p.Note(gutter, "in", subject(f))
 	p.Note(gutter, "why", f.Rule.Why)
 	p.Note(gutter, "fix", f.Rule.Remediation)
-	p.Note(gutter, "", strings.Join(facts(f, blocks), " · "))
+	e := s.entries[f]
+	label, text := standing(e)
+	p.Note(gutter, label, text)
+	p.Note(gutter, "", strings.Join(facts(f, blocks || !e.Status.Blocks()), " · "))
 	p.Note(gutter, "more", "holdfast explain "+f.Rule.ID)
 	p.Printf("")
 }
@@ -131,6 +142,7 @@ func place(p render.Problem) string {
 
 func (p *Printer) summary(s *Scan, opts TextOptions) {
 	p.hang("", 0, conclusion(s), Bold)
+	p.notShown(s, opts.All)
 	if s.Partial() {
 		p.hang(p.Paint("Incomplete", Bold, Red)+": ", len("Incomplete: "), incomplete(s))
 	}
@@ -159,6 +171,9 @@ func conclusion(s *Scan) string {
 	case s.Objects == 0:
 		return "There was nothing to judge."
 	}
+	if s.Triage != nil && s.Triage.Compared {
+		return "No new problems found."
+	}
 	return "No problems found."
 }
 
@@ -178,7 +193,11 @@ func counts(s *Scan) string {
 			break
 		}
 	}
-	text := fmt.Sprintf("Found %s: %s", Plural(len(s.Findings), "problem", "problems"), strings.Join(parts, ", "))
+	one, many := "problem", "problems"
+	if s.Triage != nil && s.Triage.Compared {
+		one, many = "new problem", "new problems"
+	}
+	text := fmt.Sprintf("Found %s: %s", Plural(len(s.Findings), one, many), strings.Join(parts, ", "))
 	switch n := s.Blocking(); n {
 	case 0:
 		return text + fmt.Sprintf("; none blocks (fail-on: %s).", s.FailOn)

@@ -1,0 +1,206 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/holdfast-dev/holdfast/git"
+	"github.com/holdfast-dev/holdfast/identity"
+	"github.com/holdfast-dev/holdfast/render"
+	"github.com/holdfast-dev/holdfast/scan"
+	"github.com/holdfast-dev/holdfast/setup"
+	"github.com/holdfast-dev/holdfast/source"
+	"github.com/holdfast-dev/holdfast/triage"
+)
+
+// scopeFlags say what a scan judges, and what it compares with.
+type scopeFlags struct {
+	newFrom string
+	staged  bool
+	changed bool
+	all     bool
+}
+
+func (o *scopeFlags) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.newFrom, "new-from", "", "only what is new since the merge base with this `revision` counts")
+	f.BoolVar(&o.staged, "staged", false, "judge what the staged files have a part in, as they are staged; only what is new since HEAD counts")
+	f.BoolVar(&o.changed, "changed", false, "judge what the changed files of the work tree have a part in; only what is new since HEAD counts")
+	f.BoolVar(&o.all, "all", false, "also show what is old, in the baseline or waived")
+	cmd.MarkFlagsMutuallyExclusive("new-from", "staged", "changed")
+}
+
+// scope is what a scan judges: a tree, and a path inside of it. The rest is set
+// inside of a Git work tree only.
+type scope struct {
+	tree   source.Tree
+	inside string
+	repo   *git.Local
+	head   string          // commit; empty before the first one
+	base   *git.Comparison // what it is compared with; nil for nothing
+	narrow bool            // only what changed files have a part in
+}
+
+// openScope opens the repository if anything takes it: it costs some processes.
+func (o *scopeFlags) openScope(ctx context.Context, path string) (*scope, error) {
+	tree, inside, err := openPath(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &scope{tree: tree, inside: inside, narrow: o.staged || o.changed}
+	compares := o.newFrom != "" || s.narrow
+	root := tree.Revision().Source
+	if _, err := os.Lstat(filepath.Join(root, ".git")); err != nil || !compares && !hasTriageFiles(tree) {
+		if compares {
+			return nil, withHint(errors.New("there is no Git work tree to compare with"), "run it inside of one")
+		}
+		return s, nil
+	}
+	s.repo, err = git.OpenLocal(git.LocalOptions{WorkTree: root, IndexFile: os.Getenv("GIT_INDEX_FILE")})
+	if err == nil {
+		err = o.compare(ctx, s)
+	}
+	if err != nil {
+		err = errors.Join(err, s.Close())
+		s.repo = nil // without git nothing can be proved, and what is not proved does not count for much
+	}
+	if !compares && ctx.Err() == nil {
+		return s, nil
+	}
+	return s, err
+}
+
+// hasTriageFiles reports whether there is anything that takes a repository to be
+// understood.
+func hasTriageFiles(tree source.Tree) bool {
+	_, err := tree.Stat(".holdfast")
+	return err == nil
+}
+
+func (o *scopeFlags) compare(ctx context.Context, s *scope) (err error) {
+	if s.head, err = s.repo.Head(ctx); err != nil {
+		return err
+	}
+	switch {
+	case o.staged:
+		s.base, err = s.repo.Staged(ctx)
+	case o.changed:
+		s.base, err = s.repo.Since(ctx, s.head)
+	case o.newFrom != "":
+		var from string
+		if from, err = s.repo.Resolve(ctx, o.newFrom); err != nil {
+			return err
+		}
+		if from, err = s.repo.MergeBase(ctx, s.head, from); err != nil {
+			return err
+		}
+		s.base, err = s.repo.Since(ctx, from)
+	}
+	if err == nil && s.base != nil {
+		s.tree = s.base.After
+	}
+	return err
+}
+
+func (s *scope) Close() error {
+	if s.repo == nil {
+		return nil
+	}
+	return s.repo.Close()
+}
+
+// scan judges the scope, and what it is compared with.
+func (s *scope) scan(ctx context.Context, scanner scan.Scanner) (*scan.Result, *identity.Matching, error) {
+	if s.base == nil {
+		result, err := scanner.Run(ctx, s.tree, s.inside)
+		return result, nil, err
+	}
+	start := time.Now()
+	if s.narrow {
+		scanner.Changed = changedPaths(s.base.Changes)
+	}
+	before, err := scanner.Run(ctx, s.base.Before, s.inside)
+	if source.IsNotExist(err) {
+		before, err = &scan.Result{}, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	scanner.Keep = true
+	after, err := scanner.Run(ctx, s.tree, s.inside)
+	if source.IsNotExist(err) && s.narrow { // it is not staged
+		after, err = &scan.Result{}, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	after.Elapsed = time.Since(start)
+	matching := identity.Match(
+		identity.Side{Findings: before.All},
+		identity.Side{Findings: after.All, Resources: after.Resources},
+		identity.NewMoves(s.base.Changes),
+	)
+	return after, &matching, nil
+}
+
+// changedPaths returns the paths of both sides of all changes.
+func changedPaths(changes []git.Change) []string {
+	paths := []string{}
+	for _, c := range changes {
+		for _, name := range []string{c.Before.Name, c.After.Name} {
+			if name != "" && !slices.Contains(paths[max(0, len(paths)-1):], name) {
+				paths = append(paths, name)
+			}
+		}
+	}
+	return paths
+}
+
+// triage decides what of a scan counts. Mistakes in what it is decided by are
+// added to the problems of the scan.
+func (s *scope) triage(ctx context.Context, result *scan.Result, matching *identity.Matching, known func(string) bool) (*triage.Outcome, time.Time, error) {
+	now := time.Now()
+	in := triage.Input{Findings: result.All, Now: now, Matching: matching}
+	from := triage.Context{Judged: s.tree, Commit: s.head}
+	if s.repo != nil {
+		from.Repo, from.Trusted = s.repo, s.trusted
+	}
+	problems, err := in.Load(ctx, from)
+	if err != nil {
+		return nil, now, err
+	}
+	ignores, mistakes := triage.Ignores(result.Marked, known)
+	in.Ignores = ignores
+	result.Problems = append(append(result.Problems, problems...), mistakes...)
+	render.SortProblems(result.Problems)
+	in.Complete = s.inside == "." && !s.narrow && !result.Partial()
+	outcome := triage.Run(in)
+	return &outcome, now, nil
+}
+
+// trusted returns the tree that a change cannot have altered: that of the commit
+// that it is compared with, or else the last one.
+func (s *scope) trusted(ctx context.Context) (source.Tree, error) {
+	commit := s.head
+	if s.base != nil {
+		commit = s.base.Base
+	}
+	if commit == "" {
+		return source.Memory(nil), nil
+	}
+	return s.repo.Tree(ctx, commit)
+}
+
+// known tells which policies a comment may name: also those that were disabled.
+func known(policies *setup.Policies, disabled []string) func(string) bool {
+	return func(id string) bool {
+		one := policies.Find(id)
+		return one != nil && one.ID == id || slices.Contains(disabled, id)
+	}
+}

@@ -7,10 +7,14 @@
 //	dockerfile/runtime         how containers of the image run
 //	dockerfile/structure       stages and instructions
 //	kubernetes/pod-security    the Pod Security Standards, baseline and restricted
-//	kubernetes/access          roles, bindings and service accounts
+//	kubernetes/access          roles and bindings
 //	kubernetes/secrets         secrets in places where they do not belong
 //	kubernetes/network         what is exposed, and what is not separated
 //	kubernetes/reliability     images, resources, probes and replicas
+//	kubernetes/accounts        service accounts, and who uses them
+//	kubernetes/availability    budgets, autoscalers, probes, and names that lead nowhere
+//	kubernetes/supply-chain    where images and what they fetch come from
+//	kubernetes/workloads       pods beyond the standards: commands, volumes, placement
 package packs
 
 import (

@@ -101,6 +101,7 @@ type policyFlags struct{ setup.PolicyOptions }
 func (p *policyFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&p.Packs, "pack", nil, "also use the policies in this `directory` (repeatable)")
 	cmd.Flags().StringSliceVar(&p.Disable, "disable", nil, "leave out the policy with this `id` (repeatable)")
+	cmd.Flags().StringArrayVar(&p.Params, "param", nil, "give a `param` of a policy a value, as id.name=value (repeatable)")
 	cmd.Flags().BoolVar(&p.NoBuiltin, "no-builtin", false, "leave out the built-in policies")
 	_ = cmd.MarkFlagDirname("pack")
 }
@@ -137,6 +138,6 @@ func mistakes(err error) (all []error) {
 func configuredPolicies(cfg *config.Config) (*setup.Policies, error) {
 	return loadPolicies(setup.PolicyOptions{
 		NoBuiltin: cfg.Policies.Builtin != nil && !*cfg.Policies.Builtin,
-		Packs:     cfg.Policies.Packs, Disable: cfg.Policies.Disable,
+		Packs:     cfg.Policies.Packs, Disable: cfg.Policies.Disable, Params: cfg.Policies.Params,
 	})
 }

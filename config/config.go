@@ -43,6 +43,7 @@ type Policies struct {
 	Builtin *bool    `yaml:"builtin"` // default true
 	Packs   []string `yaml:"packs"`   // directories
 	Disable []string `yaml:"disable"` // policy ids
+	Params  []string `yaml:"params"`  // id.name=value
 }
 
 // Source is a Git repository to follow.

@@ -76,6 +76,8 @@ func (d *decoder) spec(v *resource.Value, p *Policy) {
 		"matchConstraints": d.matchConstraints(&p.Match),
 		"matchConditions":  d.each("matchConditions", func(v *resource.Value) { d.condition(v, p) }),
 		"variables":        d.each("variables", func(v *resource.Value) { d.variable(v, p) }),
+		"params":           d.each("params", func(v *resource.Value) { d.param(v, p) }),
+		"severityRules":    d.each("severityRules", func(v *resource.Value) { d.severityRule(v, p) }),
 		"relations":        d.each("relations", func(v *resource.Value) { d.relation(v, p) }),
 		"validations":      d.each("validations", func(v *resource.Value) { d.validation(v, p) }),
 		"examples":         d.each("examples", func(v *resource.Value) { d.example(v, p) }),

@@ -23,6 +23,9 @@ func Findings(r *resource.Resource, results []Result, _ Stage) []*finding.Findin
 		same := map[string]int{} // findings of this policy by field
 		for _, failure := range results[i].Failures {
 			f := newFinding(r, results[i].Policy, failure)
+			if s := results[i].Severity; s != nil {
+				f.Severity = *s
+			}
 			f.Identify(discriminator(same[f.Field]))
 			same[f.Field]++
 			out = append(out, f)
@@ -90,10 +93,14 @@ var nouns = map[string]struct {
 	"env": {"variable", true}, "envFrom": {"source", true}, "ports": {"port", true},
 	"volumeMounts": {"mount", true}, "sysctls": {"sysctl", true},
 	"stages": {"stage", false}, "commands": {"command", true},
+	"jobs": {"job", true}, "steps": {"step", true}, "expressions": {"expression", true},
 	"rules": {"rule", false}, "subjects": {"subject", false}, "webhooks": {"webhook", false},
 	"externalIPs": {"external IP", false},
 	"data":        {"key", false}, "stringData": {"key", false}, "binaryData": {"key", false},
 }
+
+// keyed are the nouns of entries of maps; the others are of lists.
+var keyed = map[string]bool{"key": true, "job": true}
 
 // subject names what fails, from the inside out: "variable `X` of container
 // `api`", "rule 2 of Role shop/reader", or the object itself.
@@ -103,7 +110,7 @@ func subject(r *resource.Resource, path resource.Path) string {
 	for i := 1; i < len(path); i++ {
 		list := path[i-1].Name
 		n, ok := nouns[list]
-		if !ok || path[i-1].IsIndex() || path[i].IsIndex() == (n.noun == "key") {
+		if !ok || path[i-1].IsIndex() || path[i].IsIndex() == keyed[n.noun] {
 			continue
 		}
 		names = append(names, n.noun+" "+entryName(r.Root, path[:i+1]))

@@ -70,11 +70,14 @@ type Policy struct {
 	Sensitive   bool        // it judges secret values, which are never shown
 	Conditions  []Condition // all must hold, or the policy is skipped
 	Variables   []Variable  // evaluated on first use, in this order
+	Params      []Param
 	Relations   []Relation
 	Validations []Validation // all must hold
 	Examples    []Example
 	File        *source.File // where the policy is written
 	Span        source.Span
+
+	SeverityRules []SeverityRule
 }
 
 // Match selects kinds, by their names or by those of their resources. "*"
@@ -156,9 +159,10 @@ type Pack struct {
 type Result struct {
 	Policy   *Policy
 	Verdict  Verdict
-	Failures []Failure // for Fail: at least one
-	Reason   string    // for Unknown: what is not known
-	Err      error     // for Error
+	Severity *finding.Severity // for Fail: what a severity rule says, or nil
+	Failures []Failure         // for Fail: at least one
+	Reason   string            // for Unknown: what is not known
+	Err      error             // for Error
 }
 
 // Failure is one value that breaks a policy. Path leads to it, or to where it

@@ -13,6 +13,7 @@ import (
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/policy/cel"
 	"github.com/holdfast-dev/holdfast/policy/packs"
+	"github.com/holdfast-dev/holdfast/resource"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -21,6 +22,7 @@ type PolicyOptions struct {
 	NoBuiltin bool
 	Packs     []string // directories
 	Disable   []string // policy ids
+	Params    []string // id.name=value
 	Decode    bool     // all of them, not only those that a resource needs
 }
 
@@ -56,11 +58,14 @@ func LoadPolicies(opts PolicyOptions) (*Policies, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := choose(all, opts.Params); err != nil {
+		return nil, err
+	}
 	engine, err := cel.New(all...)
 	if err != nil {
 		return nil, err
 	}
-	return &Policies{Evaluator: engine, Packs: all, Digest: digest(all, opts.Disable)}, nil
+	return &Policies{Evaluator: engine, Packs: all, Digest: digest(all, opts.Disable, opts.Params)}, nil
 }
 
 // LoadPack reads the pack in a directory of this machine.
@@ -113,13 +118,57 @@ func disable(all []*policy.Pack, ids []string) ([]*policy.Pack, error) {
 	return out, nil
 }
 
-func digest(all []*policy.Pack, disabled []string) string {
+// choose gives params of policies their values.
+func choose(all []*policy.Pack, params []string) error {
+	for _, text := range params {
+		id, name, value, err := policy.ParseParam(text)
+		if err != nil {
+			return err
+		}
+		found := false
+		with := func(p *policy.Policy) (*policy.Policy, error) {
+			return p.Choose(map[string]*resource.Value{name: value})
+		}
+		for _, pack := range all {
+			for i, p := range pack.Policies {
+				if p.ID == id {
+					found = true
+					if pack.Policies[i], err = with(p); err != nil {
+						return err
+					}
+				}
+			}
+			for i, pending := range pack.Pending {
+				if pending.Head.ID == id {
+					found = true
+					p, err := pending.Load()
+					if err == nil {
+						p, err = with(p)
+					}
+					if err != nil {
+						return err
+					}
+					pack.Pending[i].Load = func() (*policy.Policy, error) { return p, nil }
+				}
+			}
+		}
+		if !found {
+			return fmt.Errorf("there is no policy %s to choose the param %s of", id, name)
+		}
+	}
+	return nil
+}
+
+func digest(all []*policy.Pack, disabled, params []string) string {
 	h := sha256.New()
 	for _, pack := range all {
 		fmt.Fprintf(h, "%s %s\n", pack.Name, pack.Digest)
 	}
 	for _, id := range slices.Sorted(slices.Values(disabled)) {
 		fmt.Fprintf(h, "without %s\n", id)
+	}
+	for _, param := range slices.Sorted(slices.Values(params)) {
+		fmt.Fprintf(h, "with %s\n", param)
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }

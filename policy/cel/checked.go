@@ -84,7 +84,7 @@ func Checked(packs ...*policy.Pack) ([]byte, error) {
 
 // expressions returns all expressions of a policy.
 func (p *program) expressions() (all []*expression) {
-	all = append(all, p.conditions...)
+	all = append(append(all, p.conditions...), p.severities...)
 	for _, v := range p.variables {
 		x, _ := v.compile()
 		all = append(all, x)

@@ -15,11 +15,12 @@ const recorderName = "@recorder"
 
 // newEnv returns the environment of all expressions: what admission policies
 // have of variables and libraries, as far as it concerns a single object, and
-// beyond it `relations`, `stage`, and functions that recognise secrets.
+// beyond it `params`, `relations`, `stage`, and functions that recognise secrets.
 func newEnv() (*cel.Env, error) {
 	return cel.NewEnv(
 		cel.Variable("object", cel.DynType),
 		cel.Variable("variables", cel.DynType),
+		cel.Variable("params", cel.DynType),
 		cel.Variable("relations", cel.MapType(cel.StringType, cel.ListType(cel.DynType))),
 		cel.Variable("stage", cel.StringType),
 		cel.CustomTypeAdapter(adapter{types.DefaultTypeAdapter}),

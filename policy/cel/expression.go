@@ -16,6 +16,7 @@ import (
 	"github.com/google/cel-go/interpreter"
 
 	"github.com/holdfast-dev/holdfast/policy"
+	"github.com/holdfast-dev/holdfast/resource"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -55,6 +56,7 @@ type compiler struct {
 	env     *environment
 	checked checked                    // expressions of the program, which need no check
 	known   func(variable string) bool // the variables that are declared
+	params  *resource.Value            // the params that are declared
 	limited bool
 }
 
@@ -74,7 +76,7 @@ func (c *compiler) compile(t text, want *cel.Type) (*expression, error) {
 		return nil, t.errors(issues)
 	}
 	a := checked.NativeRep()
-	if err := t.checkCalls(a, c.known, c.limited); err != nil {
+	if err := c.checkCalls(t, a); err != nil {
 		return nil, err
 	}
 	if got := checked.OutputType(); !got.IsExactType(want) && got.Kind() != types.DynKind && want.Kind() != types.DynKind {
@@ -132,15 +134,18 @@ func run(ctx context.Context, p cel.Program, vars interpreter.Activation, limite
 
 // checkCalls reports the use of variables that do not exist, or not yet, and in
 // a limited expression the function that makes lists of any length at no cost.
-func (t text) checkCalls(a *ast.AST, known func(string) bool, limited bool) error {
+func (c *compiler) checkCalls(t text, a *ast.AST) error {
 	var errs []error
 	report := func(e ast.Expr, suggestion, format string, args ...any) {
 		location := a.SourceInfo().GetStartLocation(e.ID())
 		errs = append(errs, t.failure(offsetOf(t.expr, location.Line(), location.Column()), suggestion, format, args...))
 	}
 	variable := func(e, of ast.Expr, name string) {
-		if isIdent(of, "variables") && !known(name) {
+		switch {
+		case isIdent(of, "variables") && !c.known(name):
 			report(e, "declare it above, in `variables`", "there is no variable %q", name)
+		case isIdent(of, "params") && (c.params == nil || c.params.Get(name) == nil):
+			report(e, "declare it in `params`", "there is no param %q", name)
 		}
 	}
 	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
@@ -155,7 +160,7 @@ func (t text) checkCalls(a *ast.AST, known func(string) bool, limited bool) erro
 					variable(e, call.Args()[0], name)
 				}
 			case "lists.range":
-				if limited {
+				if c.limited {
 					report(e, "", "lists.range is not available to policies")
 				}
 			}

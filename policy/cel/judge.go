@@ -9,7 +9,9 @@ import (
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
 
+	"github.com/holdfast-dev/holdfast/finding"
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/resource"
 )
@@ -24,6 +26,8 @@ type program struct {
 	conditions  []*expression
 	variables   []variable
 	validations []validation
+	severities  []*expression // of the severity rules
+	params      ref.Val
 }
 
 type validation struct {
@@ -68,7 +72,7 @@ func (e *Engine) compile(p *policy.Policy, limited bool) (*program, error) {
 	var out program
 	var errs []error
 	declared := 0 // variables see only those above them
-	c := compiler{env: e.env, checked: e.checked, limited: limited, known: func(name string) bool {
+	c := compiler{env: e.env, checked: e.checked, limited: limited, params: p.ParamValues(), known: func(name string) bool {
 		return hasVariable(policy.Prelude(p.Platform), name) || hasVariable(p.Variables[:declared], name)
 	}}
 	add := func(t text, want *cel.Type) *expression {
@@ -83,6 +87,10 @@ func (e *Engine) compile(p *policy.Policy, limited bool) (*program, error) {
 		out.variables = append(out.variables, variable{v.Name, func() (*expression, error) { return x, nil }})
 	}
 	declared = len(p.Variables)
+	out.params = valueOf(c.params)
+	for _, rule := range p.SeverityRules {
+		out.severities = append(out.severities, add(text{expr: rule.When, span: rule.Span}, cel.BoolType))
+	}
 	for _, c := range p.Conditions {
 		out.conditions = append(out.conditions, add(text{expr: c.Expression, span: c.Span}, cel.BoolType))
 	}
@@ -130,8 +138,19 @@ func (c *compiled) judge(ctx context.Context, s *subject) policy.Result {
 	result.Verdict = worst
 	if worst == policy.Fail { // what is certain counts, whatever the rest is
 		result.Err, result.Reason = nil, ""
+		result.Severity = v.severity()
 	}
 	return result
+}
+
+// severity returns that of the first severity rule which certainly holds, or nil.
+func (v *scope) severity() *finding.Severity {
+	for i, when := range v.of.severities {
+		if out, err := when.eval(v); err == nil && out == types.True {
+			return &v.policy.SeverityRules[i].Severity
+		}
+	}
+	return nil
 }
 
 // verdict evaluates an expression: Pass for true, Fail for false. It stores

@@ -79,6 +79,8 @@ func (v *scope) ResolveName(name string) (any, bool) {
 		return &variables{scope: v}, true
 	case "relations":
 		return v.relations, true
+	case "params":
+		return v.of.params, true
 	case "stage":
 		return types.String(v.stage), true
 	case recorderName:

@@ -35,7 +35,7 @@ var passThrough = map[string]bool{
 	operators.Conditional: true, operators.NotStrictlyFalse: true,
 	operators.Index: true, operators.OptIndex: true, operators.OptSelect: true,
 	operators.Add: true, "size": true, "type": true, "dyn": true,
-	"optional.of": true, "optional.none": true, "hasValue": true, "value": true, "or": true, "orValue": true,
+	"optional.of": true, "optional.none": true, "hasValue": true, "value": true, "or": true, "orValue": true, "flatten": true,
 }
 
 // checkNested makes every other call give an unknown value when an argument

@@ -16,8 +16,9 @@ import "github.com/holdfast-dev/holdfast/resource"
 func Prelude(platform resource.Platform) []Variable { return preludes[platform] }
 
 var preludes = map[resource.Platform][]Variable{
-	resource.Kubernetes: kubernetesPrelude,
-	resource.Dockerfile: dockerfilePrelude,
+	resource.Kubernetes:    kubernetesPrelude,
+	resource.Dockerfile:    dockerfilePrelude,
+	resource.GitHubActions: githubPrelude,
 }
 
 var kubernetesPrelude = []Variable{

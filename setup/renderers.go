@@ -11,6 +11,7 @@ import (
 	"github.com/holdfast-dev/holdfast/render/kustomize"
 	"github.com/holdfast-dev/holdfast/render/manifest"
 	"github.com/holdfast-dev/holdfast/render/worker"
+	"github.com/holdfast-dev/holdfast/render/workflow"
 	"github.com/holdfast-dev/holdfast/resource"
 	"github.com/holdfast-dev/holdfast/source"
 )
@@ -54,7 +55,9 @@ var formats = []struct {
 	platform resource.Platform
 	claims   func(source.Tree, string) bool
 	parse    render.Parser
-}{}
+}{
+	{resource.GitHubActions, workflow.Claims, workflow.Parse},
+}
 
 // treeFormats are those whose files are read with a look at others: one beside a
 // Dockerfile says what it may copy.

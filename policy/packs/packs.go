@@ -1,20 +1,27 @@
 // Package packs holds the policies that are part of the program, as data: one
 // folder for each area, one file for each policy.
 //
-//	dockerfile/images          what images are built from
-//	dockerfile/secrets         secrets that end in images or their history
-//	dockerfile/commands        what RUN does: downloads, packages, rights
-//	dockerfile/runtime         how containers of the image run
-//	dockerfile/structure       stages and instructions
-//	kubernetes/pod-security    the Pod Security Standards, baseline and restricted
-//	kubernetes/access          roles and bindings
-//	kubernetes/secrets         secrets in places where they do not belong
-//	kubernetes/network         what is exposed, and what is not separated
-//	kubernetes/reliability     images, resources, probes and replicas
-//	kubernetes/accounts        service accounts, and who uses them
-//	kubernetes/availability    budgets, autoscalers, probes, and names that lead nowhere
-//	kubernetes/supply-chain    where images and what they fetch come from
-//	kubernetes/workloads       pods beyond the standards: commands, volumes, placement
+//	dockerfile/images             what images are built from
+//	dockerfile/secrets            secrets that end in images or their history
+//	dockerfile/commands           what RUN does: downloads, packages, rights
+//	dockerfile/runtime            how containers of the image run
+//	dockerfile/structure          stages and instructions
+//	github-actions/injection      text of outsiders in scripts
+//	github-actions/triggers       who can start what
+//	github-actions/permissions    rights of the token
+//	github-actions/supply-chain   actions, images and runners
+//	github-actions/secrets        where secrets are, and who gets them
+//	github-actions/commands       what scripts do
+//	github-actions/dependabot     its configuration
+//	kubernetes/pod-security       the Pod Security Standards, baseline and restricted
+//	kubernetes/access             roles and bindings
+//	kubernetes/secrets            secrets in places where they do not belong
+//	kubernetes/network            what is exposed, and what is not separated
+//	kubernetes/reliability        images, resources, probes and replicas
+//	kubernetes/accounts           service accounts, and who uses them
+//	kubernetes/availability       budgets, autoscalers, probes, and names that lead nowhere
+//	kubernetes/supply-chain       where images and what they fetch come from
+//	kubernetes/workloads          pods beyond the standards: commands, volumes, placement
 package packs
 
 import (
@@ -27,7 +34,7 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-//go:embed dockerfile kubernetes
+//go:embed dockerfile github-actions kubernetes
 var files embed.FS
 
 // What is known of the packs without reading them; see policy/packs/check.

@@ -1,0 +1,126 @@
+package workflow
+
+import (
+	"strings"
+
+	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// template is a text with expressions in it.
+type template struct {
+	text  string
+	exprs []expression
+	place *placer // of the text in the file
+}
+
+// expression is a ${{ … }} of a text, from start to end.
+type expression struct {
+	*node
+	start, end int
+}
+
+// open and close mark an expression.
+const (
+	open   = "${{"
+	closer = "}}"
+)
+
+// parseTemplate finds the expressions of a text. The error is for the first one
+// that is broken; the others are there.
+func parseTemplate(file *source.File, v *resource.Value) (*template, error) {
+	t := &template{text: v.Str, place: &placer{file: file, value: v}}
+	var first error
+	for at := 0; ; {
+		n := strings.Index(t.text[at:], open)
+		if n < 0 {
+			return t, first
+		}
+		start := at + n
+		end := closing(t.text, start+len(open))
+		var err error
+		if end < 0 {
+			err = &expressionError{start, "the expression has no closing }}"}
+			end = len(t.text)
+		} else {
+			var parsed *node
+			if parsed, err = parseExpression(t.text, start+len(open), end); err == nil {
+				t.exprs = append(t.exprs, expression{parsed, start, end + len(closer)})
+			}
+			end += len(closer)
+		}
+		if err != nil && first == nil {
+			first = t.mistake(err)
+		}
+		at = end
+	}
+}
+
+// parseCondition parses the value of an `if`, which is an expression even without
+// marks.
+func parseCondition(file *source.File, v *resource.Value) (*template, error) {
+	if strings.Contains(v.Str, open) {
+		return parseTemplate(file, v)
+	}
+	t := &template{text: v.Str, place: &placer{file: file, value: v}}
+	parsed, err := parseExpression(t.text, 0, len(t.text))
+	if err != nil {
+		return t, t.mistake(err)
+	}
+	t.exprs = []expression{{parsed, 0, len(t.text)}}
+	return t, nil
+}
+
+// closing returns the offset of the }} that ends an expression, or -1. Strings in
+// it can hold braces.
+func closing(text string, at int) int {
+	quoted := false
+	for ; at < len(text); at++ {
+		switch {
+		case text[at] == '\'':
+			quoted = !quoted
+		case !quoted && strings.HasPrefix(text[at:], closer):
+			return at
+		}
+	}
+	return -1
+}
+
+func (t *template) mistake(err error) error {
+	at := 0
+	if e, ok := err.(*expressionError); ok {
+		at = e.at
+	}
+	file := t.place.file
+	return &resource.SyntaxError{
+		Path: file.Path, Position: file.Position(t.place.span(at, at).Start),
+		Message: "a mistake in an expression: " + err.Error(),
+	}
+}
+
+// outside returns the text around the expressions.
+func (t *template) outside() string {
+	var b strings.Builder
+	at := 0
+	for _, e := range t.exprs {
+		b.WriteString(t.text[at:e.start])
+		at = e.end
+	}
+	b.WriteString(t.text[at:])
+	return b.String()
+}
+
+// blank returns the text with each expression replaced by a word of its length,
+// for readers of other languages.
+func (t *template) blank() string {
+	if len(t.exprs) == 0 {
+		return t.text
+	}
+	out := []byte(t.text)
+	for _, e := range t.exprs {
+		for i := e.start; i < e.end; i++ {
+			out[i] = '_'
+		}
+	}
+	return string(out)
+}

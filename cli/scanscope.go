@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/identity"
@@ -62,7 +63,9 @@ func (o *scopeFlags) openScope(ctx context.Context, path string) (*scope, error)
 		}
 		return s, nil
 	}
-	s.repo, err = git.OpenLocal(git.LocalOptions{WorkTree: root, IndexFile: os.Getenv("GIT_INDEX_FILE")})
+	s.repo, err = git.OpenLocal(git.LocalOptions{
+		WorkTree: root, IndexFile: os.Getenv("GIT_INDEX_FILE"), ReadAhead: []string{"kustomization.yaml", "kustomization.yml", "Kustomization"},
+	})
 	if err == nil {
 		err = o.compare(ctx, s)
 	}
@@ -125,19 +128,19 @@ func (s *scope) scan(ctx context.Context, scanner scan.Scanner) (*scan.Result, *
 	if s.narrow {
 		scanner.Changed = changedPaths(s.base.Changes)
 	}
-	before, err := scanner.Run(ctx, s.base.Before, s.inside)
-	if source.IsNotExist(err) {
-		before, err = &scan.Result{}, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	scanner.Keep = true
-	after, err := scanner.Run(ctx, s.tree, s.inside)
-	if source.IsNotExist(err) && s.narrow { // it is not staged
-		after, err = &scan.Result{}, nil
-	}
-	if err != nil {
+	var before, after *scan.Result
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() (err error) {
+		before, err = s.side(ctx, scanner, s.base.Before)
+		return err
+	})
+	both.Go(func() (err error) {
+		judge := scanner
+		judge.Keep = true
+		after, err = s.side(ctx, judge, s.tree)
+		return err
+	})
+	if err := both.Wait(); err != nil {
 		return nil, nil, err
 	}
 	after.Elapsed = time.Since(start)
@@ -147,6 +150,16 @@ func (s *scope) scan(ctx context.Context, scanner scan.Scanner) (*scan.Result, *
 		identity.NewMoves(s.base.Changes),
 	)
 	return after, &matching, nil
+}
+
+// side judges one side of a comparison. A path that only the other one has holds
+// nothing; the path of a whole scan must be there.
+func (s *scope) side(ctx context.Context, scanner scan.Scanner, tree source.Tree) (*scan.Result, error) {
+	result, err := scanner.Run(ctx, tree, s.inside)
+	if source.IsNotExist(err) && (s.narrow || tree == s.base.Before) {
+		return &scan.Result{}, nil
+	}
+	return result, err
 }
 
 // changedPaths returns the paths of both sides of all changes.

@@ -34,26 +34,33 @@ func (l *Local) Staged(ctx context.Context) (*Comparison, error) {
 	if err != nil {
 		return nil, err
 	}
-	listed := make(chan error, 1)
+	read := make(chan error, 1)
 	var entries []source.Entry
 	go func() {
 		var err error
 		entries, err = l.index(ctx)
-		listed <- err
+		read <- err
 	}()
 	changes, err := l.diff(ctx, nil, base, "--cached")
-	if err = errors.Join(err, <-listed); err != nil {
+	if err = errors.Join(err, <-read); err != nil {
 		return nil, err
 	}
-	after, err := l.listed(entries, nil)
+	cache, err := l.ahead(ctx, entries, changes)
 	if err != nil {
 		return nil, err
 	}
-	before, err := l.listed(entries, changes)
+	after, err := listed(entries)
 	if err != nil {
 		return nil, err
 	}
-	return &Comparison{Base: base, Before: before, After: after, Changes: changes}, nil
+	before, err := undone(after, entries, changes)
+	if err != nil {
+		return nil, err
+	}
+	show := func(root *dir) source.Tree {
+		return &tree{mirror: l.m, root: root, cache: cache, revision: source.Revision{Source: l.m.workTree}}
+	}
+	return &Comparison{Base: base, Before: show(before), After: show(after), Changes: changes}, nil
 }
 
 // Since compares the work tree, with the files that git does not know yet and

@@ -16,13 +16,17 @@ import (
 // Local is a repository with a work tree, as its owner works with it. Nothing in
 // it is ever written, and neither its configuration nor its attributes can make
 // git run a program. It is safe for concurrent use.
-type Local struct{ m *Mirror }
+type Local struct {
+	m         *Mirror
+	readAhead []string
+}
 
 // LocalOptions say which repository to read.
 type LocalOptions struct {
-	WorkTree  string // the directory that has a .git
-	IndexFile string // instead of the index of the repository, as hooks of git are told
-	Git       string // the git program; default: from PATH
+	WorkTree  string   // the directory that has a .git
+	IndexFile string   // instead of the index of the repository, as hooks of git are told
+	Git       string   // the git program; default: from PATH
+	ReadAhead []string // names of files of which many are read: those of the index are read at once
 }
 
 // OpenLocal opens the repository of a work tree.
@@ -48,7 +52,7 @@ func OpenLocal(opts LocalOptions) (*Local, error) {
 	m.close = cancel
 	m.batch = &batch{mirror: m, life: life}
 	m.trees = newTreeCache(m)
-	return &Local{m}, nil
+	return &Local{m: m, readAhead: opts.ReadAhead}, nil
 }
 
 // gitDir follows the .git file of a linked work tree or submodule.

@@ -265,3 +265,57 @@ func FuzzRaw(f *testing.F) {
 		}
 	})
 }
+
+// TestManyChangesAreUndoneAlike compares the two ways to undo changes with the
+// commit itself.
+func TestManyChangesAreUndoneAlike(t *testing.T) {
+	for _, n := range []int{10, 150} { // files; each makes two changes
+		r := gittest.New(t)
+		files := map[string]string{"file": "becomes a directory", "folder/x": "becomes a file"}
+		for i := range n {
+			files[fmt.Sprintf("a%d/b/c%d", i%7, i)] = fmt.Sprint(i, strings.Repeat("x", i))
+		}
+		base := r.Commit("base", files)
+		r.Remove(".")
+		r.Write(map[string]string{"file/y": "1", "folder": "2"})
+		for i := range n {
+			r.Write(map[string]string{fmt.Sprintf("a%d/d%d", i%5, i): fmt.Sprint("other", i)})
+		}
+		r.Git("add", "--all")
+		l := local(t, r)
+		c, err := l.Staged(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := l.Commit(t.Context(), base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree, err := l.Tree(t.Context(), want.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := listing(t, c.Before), listing(t, tree); got != want {
+			t.Errorf("%d files: before is\n%s\nwant\n%s", n, got, want)
+		}
+		if got := read(t, c.After, "file/y") + read(t, c.After, "folder"); got != "12" {
+			t.Errorf("after is %q", got)
+		}
+	}
+}
+
+func listing(t testing.TB, tree source.Tree) string {
+	t.Helper()
+	var all []string
+	err := source.Walk(tree, ".", func(name string, e source.Entry) error {
+		all = append(all, fmt.Sprint(name, e.Mode))
+		if e.Mode.Regular() {
+			all = append(all, read(t, tree, name))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(all, "\n")
+}

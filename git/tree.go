@@ -125,6 +125,7 @@ type tree struct {
 	root     *dir
 	revision source.Revision
 	links    sync.Map // id of a symbolic link's blob to its text
+	cache    *blobs   // nil if files are read anew each time
 }
 
 func (t *tree) Revision() source.Revision { return t.revision }
@@ -234,6 +235,9 @@ func (t *tree) target(e source.Entry) (string, error) {
 }
 
 func (t *tree) blob(ctx context.Context, name, id string) ([]byte, error) {
+	if content, ok := t.cache.get(id); ok {
+		return content, nil
+	}
 	content, err := t.mirror.object(ctx, id, "blob", t.mirror.opts.MaxFileSize)
 	if large, ok := errors.AsType[*source.TooLargeError](err); ok {
 		large.Path = name

@@ -78,12 +78,9 @@ type Counts struct {
 // files is judged together, wherever it is; an overlay or a chart by itself.
 func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Result, error) {
 	start := time.Now()
-	units, skipped, err := render.Discover(tree, dir, s.Renderers)
+	units, skipped, err := s.discover(tree, dir)
 	if err != nil {
 		return nil, err
-	}
-	if s.Changed != nil {
-		units, skipped = render.Touched(units, s.Changed), nil
 	}
 	rendered := make([]*render.Result, len(units))
 	err = s.each(ctx, len(units), func(ctx context.Context, i int) (err error) {
@@ -122,6 +119,14 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	result.finish(files)
 	result.Elapsed = time.Since(start)
 	return result, nil
+}
+
+func (s *Scanner) discover(tree source.Tree, dir string) ([]render.Unit, []render.Skipped, error) {
+	if s.Changed == nil {
+		return render.Discover(tree, dir, s.Renderers)
+	}
+	units, err := render.DiscoverTouched(tree, dir, s.Renderers, s.Changed)
+	return units, nil, err
 }
 
 // each calls do for 0 to n-1, some at a time.

@@ -46,15 +46,15 @@ func (renderer) Detect(tree source.Tree, dir string) bool {
 // Uses returns what the kustomization file names: resources, bases, components,
 // patches and files of generators.
 func (renderer) Uses(tree source.Tree, dir string) []string {
+	name, _, err := readKustomization(tree, dir)
+	if name == "" {
+		return nil
+	}
 	g := newGraph(tree)
-	if k := g.read(dir); k != nil {
-		return g.uses(k)
+	if p := g.parse(name); err == nil && p != nil && len(p.docs) > 0 {
+		return g.uses(&kustomization{dir: dir, file: p.file, root: p.docs[0].Root})
 	}
-	if name, _, err := readKustomization(tree, dir); name != "" {
-		_ = err // rendering reports it
-		return []string{name}
-	}
-	return nil
+	return []string{name} // rendering reports what is wrong
 }
 
 // Render builds the kustomization in a directory. Options.Namespace is not used:

@@ -221,6 +221,17 @@ func TestOddManifests(t *testing.T) {
 		"{apiVersion: v1, kind: Service, spec: {externalIPs: text}}",
 		"{apiVersion: networking.k8s.io/v1, kind: Ingress, spec: {rules: {}}}",
 		"{apiVersion: v1, kind: Namespace}",
+		"{apiVersion: v1, kind: Pod, spec: {containers: [{name: x, command: [kube-apiserver, 7, null, []], args: {}}]}}",
+		"{apiVersion: v1, kind: Pod, spec: {containers: [{name: x, command: etcd, args: [7]}]}}",
+		"{apiVersion: v1, kind: PersistentVolume, spec: text}",
+		"{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {annotations: []}, parameters: []}",
+		"{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, webhooks: [null, {rules: [7]}]}",
+		"{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingAdmissionPolicyBinding, spec: {validationActions: Deny}}",
+		"{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, spec: {listeners: {}}}",
+		"{apiVersion: kubelet.config.k8s.io/v1beta1, kind: KubeletConfiguration, authentication: [], tlsCipherSuites: [7]}",
+		"{apiVersion: apiserver.config.k8s.io/v1, kind: EncryptionConfiguration, resources: [{providers: [7]}, {providers: []}]}",
+		"{apiVersion: audit.k8s.io/v1, kind: Policy, rules: [null, {level: 7, resources: {}}]}",
+		"{apiVersion: kubeadm.k8s.io/v1beta4, kind: ClusterConfiguration, apiServer: {extraArgs: {a: b}}}",
 	} {
 		resources, err := (&policy.Example{Manifest: manifest}).Resources()
 		if err != nil {

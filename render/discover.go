@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/holdfast-dev/holdfast/source"
 )
@@ -25,8 +26,12 @@ const (
 	linkOutside    = "symbolic link; what it leads to is scanned at its own place"
 	inSubmodule    = "submodule; its files are in another repository"
 	notReadable    = "special file"
+	ownFile        = "one of Holdfast's own files"
 	manifestFormat = "manifest"
 )
+
+// ownDir is where a repository keeps what is for Holdfast: waivers, signers.
+const ownDir = ".holdfast/"
 
 // Discover finds all units at and below dir, sorted by path, and accounts for
 // every file: it belongs to a unit or is passed over with a reason. Renderers
@@ -136,6 +141,8 @@ func (d *discovery) account() ([]Unit, []Skipped) {
 // name of such a file is one, since it may lead out of the tree.
 func (d *discovery) reason(f found) string {
 	switch {
+	case strings.HasPrefix(f.path, ownDir):
+		return ownFile
 	case f.mode == source.ModeSubmodule:
 		return inSubmodule
 	case f.mode == source.ModeOther:

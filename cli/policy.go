@@ -12,7 +12,7 @@ import (
 )
 
 func newPolicy(a *app) *cobra.Command {
-	return newGroup("policy", "Test policies by their own examples, and document them", newPolicyTest(a), newPolicyDocs(a))
+	return newGroup("policy", "Test policies by their own examples, document and export them", newPolicyTest(a), newPolicyDocs(a), newPolicyExport(a))
 }
 
 func newPolicyTest(a *app) *cobra.Command {

@@ -123,6 +123,8 @@ func (x *exporter) variables(used map[string]bool) (all []Named) {
 		switch {
 		case i >= shared:
 			text = x.rewritten(text)
+		case v.Name == "pod" && slices.Equal(x.kinds, []string{"Pod"}) && len(x.custom) == 0:
+			text = "dyn(object)"
 		case v.Name == "pod": // it is in different places of different types
 			text = x.parse(text).with(true)
 		}

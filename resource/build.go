@@ -29,7 +29,8 @@ func NewUnknown(reason string, span source.Span) *Value {
 // its first item to its last.
 func NewList(span source.Span, items ...*Value) *Value {
 	if span.IsZero() && len(items) > 0 {
-		span = source.Span{Start: items[0].Span.Start, End: items[len(items)-1].Span.End}
+		first, last := items[0].Span, items[len(items)-1].Span
+		span = source.Span{Start: first.Start, End: max(first.End, last.End)}
 	}
 	return &Value{Kind: List, Items: items, Span: span}
 }

@@ -25,7 +25,8 @@
 // know it, flags, and what its kind is made of:
 //
 //	RUN, CMD, ENTRYPOINT   form ("shell" or "exec"), args of the exec form,
-//	                       commands (see package shell); mounts of RUN
+//	                       commands (see package shell); malformed if it is
+//	                       almost the exec form
 //	HEALTHCHECK            the same, or none: true
 //	ENV, ARG, LABEL        env, arg, labels: {name, value, text}
 //	COPY, ADD              sources, destination, files (here-documents);

@@ -220,7 +220,7 @@ func (c *instruction) mount(e expansion, at word) *resource.Value {
 		}
 		out.Fields = append(out.Fields, resource.Field{Key: key, KeySpan: keySpan, Value: textOrUnknown(value, e.reason, span)})
 		if key == "from" && c.stage != nil {
-			if i := c.parser.stage(value, true); i >= 0 {
+			if i := c.parser.earlier(value); i >= 0 {
 				c.stage.needs = append(c.stage.needs, i)
 				out.Put("fromStage", resource.NewInt(int64(i), span))
 			}

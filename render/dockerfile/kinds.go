@@ -158,9 +158,20 @@ func (c *instruction) commands(from int) {
 	c.rest = from
 	whole := c.whole()
 	c.out.Put("form", c.value(whole, "shell"))
+	if almostList(c.text(whole)) {
+		c.out.Put("malformed", resource.NewBool(true, c.span(whole)))
+	}
 	c.script(c.parser.script(c.line, whole.start), func(start, end int) source.Span {
 		return c.line.span(whole.start+start, whole.start+end)
 	})
+}
+
+// almostList reports whether a text is meant to be the exec form: ['a', 'b'].
+func almostList(text string) bool {
+	inside, ok := strings.CutPrefix(text, "[")
+	inside = strings.TrimLeft(inside, " \t")
+	return ok && strings.HasSuffix(text, "]") && (strings.HasPrefix(inside, "'") || strings.HasPrefix(inside, `"`)) &&
+		!strings.Contains(text, "&&") && !strings.Contains(text, "=")
 }
 
 // script adds the commands of a script. One that is broken, or in another
@@ -251,7 +262,7 @@ func (c *instruction) copy() {
 }
 
 func (c *instruction) copyFrom(from *resource.Value) {
-	if i := c.parser.stage(from.Str, true); i >= 0 {
+	if i := c.parser.earlier(from.Str); i >= 0 {
 		c.stage.needs = append(c.stage.needs, i)
 		c.out.Put("fromStage", resource.NewInt(int64(i), from.Span))
 		return

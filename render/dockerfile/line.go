@@ -206,7 +206,7 @@ func (r *lineReader) heredocs(l *line) {
 		if m == nil {
 			continue
 		}
-		name := strings.NewReplacer(`"`, "", `'`, "", `\`, "").Replace(m[2])
+		name := withoutQuotes(m[2])
 		if name == "" {
 			continue
 		}
@@ -259,4 +259,13 @@ func (p *parser) script(l *line, from int) string {
 		return l.text[from:]
 	}
 	return l.text[from:] + "\n" + content(p.file.Content[l.raw.Start:l.raw.End])
+}
+
+func withoutQuotes(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '"' || r == '\'' || r == '\\' {
+			return -1
+		}
+		return r
+	}, s)
 }

@@ -58,7 +58,7 @@ func (p *parser) base(c *instruction, s *stage, at word) {
 	c.check(reference, at)
 	from := c.expanded(reference, at)
 	s.out.Put("from", from)
-	if i := p.stage(reference.text, false); i >= 0 {
+	if i := p.stage(reference.text); i >= 0 {
 		s.parent = p.stages[i]
 		s.needs = append(s.needs, i)
 		s.scope = newScope(&s.parent.scope, "")
@@ -76,16 +76,27 @@ func (p *parser) base(c *instruction, s *stage, at word) {
 	}
 }
 
-// stage returns the index of the latest stage with a name, or with a number where
-// these are allowed; -1 for anything else.
-func (p *parser) stage(name string, numbers bool) int {
+// stage returns the index of the latest stage with a name, or -1.
+func (p *parser) stage(name string) int {
 	for i := len(p.stages) - 1; i >= 0 && name != ""; i-- {
 		if strings.EqualFold(p.stages[i].name, name) {
 			return i
 		}
 	}
-	if i, err := strconv.Atoi(name); numbers && err == nil && i >= 0 && i < len(p.stages) {
+	return -1
+}
+
+// earlier returns the index of the stage before the current one that a name or a
+// number means, or -1.
+func (p *parser) earlier(name string) int {
+	current := len(p.stages) - 1
+	if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < current {
 		return i
+	}
+	for i := current - 1; i >= 0 && name != ""; i-- {
+		if strings.EqualFold(p.stages[i].name, name) {
+			return i
+		}
 	}
 	return -1
 }

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"sync"
 
 	"mvdan.cc/sh/v3/syntax"
 
@@ -58,6 +59,11 @@ func Call(words []*resource.Value) []*resource.Value {
 	return r.found
 }
 
+// parsers keeps the buffers of parsers, which are larger than most scripts.
+var parsers = sync.Pool{New: func() any {
+	return syntax.NewParser(syntax.Variant(syntax.LangBash), syntax.RecoverErrors(1))
+}}
+
 func commands(s Script, depth int) ([]*resource.Value, error) {
 	if depth > maxScripts {
 		return nil, nil
@@ -65,7 +71,8 @@ func commands(s Script, depth int) ([]*resource.Value, error) {
 	if len(s.Text) > maxSize || openers(s.Text) > maxOpeners {
 		return nil, fmt.Errorf("the script is too large to be judged (more than %d bytes, or %d parentheses)", maxSize, maxOpeners)
 	}
-	parser := syntax.NewParser(syntax.Variant(syntax.LangBash), syntax.RecoverErrors(1))
+	parser := parsers.Get().(*syntax.Parser)
+	defer parsers.Put(parser)
 	file, err := parser.Parse(strings.NewReader(s.Text), "")
 	r := &reader{Script: s, depth: depth}
 	if file != nil {
@@ -361,13 +368,14 @@ func (r *reader) assigns(all []*syntax.Assign) []*resource.Value {
 	return out
 }
 
-// span returns where a node stands. The parser ends a file's last node one byte
-// too late at times, and nodes that it has made up have no place.
+// span returns where a node stands, which is at least one byte of the text: of a
+// broken script the parser makes nodes up, which have no place of their own.
 func (r *reader) span(n syntax.Node) source.Span {
-	start, end := int(n.Pos().Offset()), int(n.End().Offset())
-	end = min(end, len(r.Text))
-	start = min(start, max(0, end-1))
-	return r.Span(start, max(end, min(start+1, len(r.Text))))
+	start, end := int(n.Pos().Offset()), min(int(n.End().Offset()), len(r.Text))
+	if !n.Pos().IsValid() || start >= len(r.Text) {
+		start = max(0, len(r.Text)-1)
+	}
+	return r.Span(start, min(max(end, start+1), len(r.Text)))
 }
 
 func (r *reader) text(s string, n syntax.Node) *resource.Value { return resource.NewText(s, r.span(n)) }

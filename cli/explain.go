@@ -10,6 +10,7 @@ import (
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/report"
 	"github.com/holdfast-dev/holdfast/setup"
+	"github.com/holdfast-dev/holdfast/waiver"
 )
 
 func newExplain(a *app) *cobra.Command {
@@ -33,6 +34,11 @@ Exit codes: 0 explained, 2 there is no such policy.`,
 			}
 			one := policies.Find(args[0])
 			if one == nil {
+				for _, rule := range waiver.Rules() {
+					if strings.EqualFold(rule.ID, args[0]) {
+						return a.explain(&policy.Policy{Rule: *rule})
+					}
+				}
 				return withHint(fmt.Errorf("there is no policy %q", args[0]), "`holdfast explain` lists them all; --pack adds those of a directory")
 			}
 			return a.explain(one)
@@ -81,7 +87,9 @@ func (a *app) explain(one *policy.Policy) error {
 	p.Printf("")
 	p.Paragraph("Fix: ", one.Remediation)
 	p.Printf("")
-	p.Paragraph("Applies to: ", strings.Join(appliesTo(one), ", "))
+	if kinds := appliesTo(one); len(kinds) > 0 {
+		p.Paragraph("Applies to: ", strings.Join(kinds, ", "))
+	}
 	for _, example := range one.Examples {
 		p.Printf("\n%s (%s):", p.Paint(report.Plain(example.Name), report.Bold), verdictWord(p, example.Verdict))
 		for line := range strings.Lines(strings.TrimSpace(example.Manifest)) {

@@ -17,6 +17,7 @@ import (
 	"github.com/holdfast-dev/holdfast/scan"
 	"github.com/holdfast-dev/holdfast/setup"
 	"github.com/holdfast-dev/holdfast/source"
+	"github.com/holdfast-dev/holdfast/triage"
 )
 
 type scanCommand struct {
@@ -104,7 +105,7 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	outcome, now, err := scope.triage(ctx, result, matching, known(policies, o.policies.Disable))
+	in, err := scope.triage(ctx, result, matching, known(policies, o.policies.Disable))
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,7 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 		Result: result, Root: path, Revision: scope.tree.Revision().Commit, FailOn: failOn,
 		Policies: policies.Number(), Digest: policies.Digest, Version: Version(),
 	}
-	s.SetTriage(outcome, now)
+	s.SetTriage(triage.Run(in), in.Now)
 	var errs []error
 	for _, out := range outputs {
 		errs = append(errs, o.write(out, s))

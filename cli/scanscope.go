@@ -175,26 +175,24 @@ func changedPaths(changes []git.Change) []string {
 	return paths
 }
 
-// triage decides what of a scan counts. Mistakes in what it is decided by are
+// triage returns what decides which findings of a scan count. Mistakes in it are
 // added to the problems of the scan.
-func (s *scope) triage(ctx context.Context, result *scan.Result, matching *identity.Matching, known func(string) bool) (*triage.Outcome, time.Time, error) {
-	now := time.Now()
-	in := triage.Input{Findings: result.All, Now: now, Matching: matching}
+func (s *scope) triage(ctx context.Context, result *scan.Result, matching *identity.Matching, known func(string) bool) (triage.Input, error) {
+	in := triage.Input{Findings: result.All, Now: time.Now(), Matching: matching}
 	from := triage.Context{Judged: s.tree, Commit: s.head}
 	if s.repo != nil {
 		from.Repo, from.Trusted = s.repo, s.trusted
 	}
 	problems, err := in.Load(ctx, from)
 	if err != nil {
-		return nil, now, err
+		return in, err
 	}
 	ignores, mistakes := triage.Ignores(result.Marked, known)
 	in.Ignores = ignores
 	result.Problems = append(append(result.Problems, problems...), mistakes...)
 	render.SortProblems(result.Problems)
 	in.Complete = s.inside == "." && !s.narrow && !result.Partial()
-	outcome := triage.Run(in)
-	return &outcome, now, nil
+	return in, nil
 }
 
 // trusted returns the tree that a change cannot have altered: that of the commit

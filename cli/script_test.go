@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -52,6 +53,7 @@ func TestScripts(t *testing.T) {
 			"exits":   exits,
 			"loop":    loop,
 			"replace": replace,
+			"day":     day,
 		},
 	})
 }
@@ -87,6 +89,7 @@ var unsteady = []struct {
 	{regexp.MustCompile(`in \d+ ms|in \d+\.\d s`), "in 0 ms"},
 	{regexp.MustCompile(`\d+[smhd] ago`), "0s ago"},
 	{regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ`), "2026-01-01 00:00:00Z"},
+	{regexp.MustCompile(`(until|ends|on) 20\d\d-\d\d-\d\d`), "$1 2026-01-01"},
 	{regexp.MustCompile(`sha256:[0-9a-f]{64}`), "sha256:0"},
 	{regexp.MustCompile(`holdfast-ledger\+[0-9a-f]{8}`), "holdfast-ledger+00000000"},
 	{regexp.MustCompile(`[A-Za-z0-9+/]{43}=`), "HASH="},
@@ -112,6 +115,16 @@ func replace(ts *testscript.TestScript, negated bool, args []string) {
 		ts.Fatalf("%s has no %q", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(after), 0o600))
+}
+
+// day NAME N sets a variable to the date in N days, in UTC.
+func day(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 2 {
+		ts.Fatalf("usage: day name days")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Setenv(args[0], time.Now().UTC().AddDate(0, 0, n).Format(time.DateOnly))
 }
 
 // loop DIR prepares in DIR/state what a loop leaves behind.

@@ -174,6 +174,9 @@ func conclusion(s *Scan) string {
 	if s.Triage != nil && s.Triage.Compared {
 		return "No new problems found."
 	}
+	if len(s.hidden()) > 0 {
+		return "No other problems found."
+	}
 	return "No problems found."
 }
 

@@ -11,8 +11,8 @@ import (
 
 // SetTriage makes a scan report what a triage shows. What it hides is counted, or
 // listed as such.
-func (s *Scan) SetTriage(t *triage.Outcome, now time.Time) {
-	s.Triage, s.Now = t, now
+func (s *Scan) SetTriage(t triage.Outcome, now time.Time) {
+	s.Triage, s.Now = &t, now
 	s.Findings = make([]*finding.Finding, len(t.Shown))
 	s.entries = make(map[*finding.Finding]triage.Entry, len(t.Shown)+len(t.Hidden))
 	for i, e := range t.Shown {

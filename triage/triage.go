@@ -63,6 +63,7 @@ type Outcome struct {
 	Compared bool    // with an earlier state: so that new and old mean something
 	Shown    []Entry // new, requested, and findings about waivers; one for each cause, worst first
 	Hidden   []Entry // the others, likewise
+	All      []Entry // each finding, in the order of the input
 	Gone     int     // fingerprints that were there before
 	Mended   int     // fingerprints of the baseline that are not found any more
 }
@@ -98,10 +99,10 @@ func Run(in Input) Outcome {
 	for _, f := range in.Findings {
 		entries = append(entries, r.decide(f))
 	}
+	out := Outcome{Compared: in.Matching != nil, All: slices.Clone(entries)}
 	for _, f := range r.about() {
 		entries = append(entries, Entry{Finding: f})
 	}
-	out := Outcome{Compared: in.Matching != nil}
 	out.Shown, out.Hidden = group(entries)
 	if in.Matching != nil {
 		out.Gone = len(in.Matching.Gone)

@@ -5,9 +5,9 @@
 //	Result     a whole scan: findings grouped by their cause, problems with
 //	           files, and an account of every file that was passed over
 //
-// The steps are discover, render, judge and group. A file that cannot be read
-// or rendered never hides the findings of the others; it makes the scan
-// partial, and whoever reads the result is told.
+// The steps are discover, render, judge, search for secrets and group. A file
+// that cannot be read or rendered never hides the findings of the others; it
+// makes the scan partial, and whoever reads the result is told.
 package scan
 
 import (
@@ -25,6 +25,7 @@ import (
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/secret"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -33,7 +34,8 @@ type Scanner struct {
 	Renderers []render.Renderer
 	Evaluator policy.Evaluator
 	Options   render.Options
-	Jobs      int // units at a time; 0 for one for each processor
+	Jobs      int              // units at a time; 0 for one for each processor
+	Secrets   *secret.Detector // looks into all files; nil for nothing
 
 	Changed []string // judge only the units that these files have a part in; nil for all
 	Keep    bool     // keep the resources in the result
@@ -104,6 +106,10 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	if err != nil {
 		return nil, err
 	}
+	found, err := s.search(ctx, tree, dir)
+	if err != nil {
+		return nil, err
+	}
 	result := &Result{Skipped: skipped, Verdicts: map[policy.Verdict]int{}}
 	files := map[string]bool{}
 	for i, unit := range units {
@@ -116,7 +122,9 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 			files[f] = true
 		}
 	}
+	result.addSecrets(found)
 	result.finish(files)
+	result.unsearched(found)
 	result.Elapsed = time.Since(start)
 	return result, nil
 }

@@ -126,7 +126,7 @@ func (r *reader) references(out *resource.Value, t *template, at string, in *sco
 				f = r.flowOfUse(u, in)
 			}
 			one := resource.NewMap(span)
-			one.Put("name", resource.NewText(spelled(u), span)).Put("in", resource.NewText(at, span))
+			one.Put("name", resource.NewText(spelled(u), span)).Put("field", resource.NewText(at, span))
 			one.Put("sink", resource.NewText(sink, span)).Put("taint", taintValue(f, span))
 			if f.via != "" {
 				one.Put("via", resource.NewText(f.via, span))
@@ -185,7 +185,7 @@ func (r *reader) conditionValue(v *resource.Value) *resource.Value {
 			case n.isCall("contains") && len(n.args) == 2:
 				contained.Items = append(contained.Items, resource.NewMap(at).
 					Put("list", resource.NewBool(n.args[0].kind != literal, at)).
-					Put("in", resource.NewText(n.args[0].shown(t.text), at)).Put("item", resource.NewText(n.args[1].shown(t.text), at)))
+					Put("text", resource.NewText(n.args[0].shown(t.text), at)).Put("item", resource.NewText(n.args[1].shown(t.text), at)))
 			}
 		})
 	}

@@ -21,7 +21,7 @@
 // that it follows from:
 //
 //	expressions  of the workflow, a job or a step: every reference in a ${{ }},
-//	             as {name, in, sink, taint, via}
+//	             as {name, field, sink, taint, via}
 //	sink         what reads it: shell, javascript, code, condition, env, with or ""
 //	taint        the context by which outsiders choose its value, at first or at
 //	             last hand; "" if none do

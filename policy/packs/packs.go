@@ -15,6 +15,11 @@
 //	github-actions/dependabot     its configuration
 //	kubernetes/pod-security       the Pod Security Standards, baseline and restricted
 //	kubernetes/access             roles and bindings
+//	kubernetes/admission          webhooks and policies that can be passed by
+//	kubernetes/deprecated         APIs, fields and annotations that are gone or go
+//	kubernetes/ingress            Ingresses, Gateways and routes
+//	kubernetes/storage            volumes and their classes
+//	kubernetes/nodes              flags and files of the control plane and of kubelets
 //	kubernetes/secrets            secrets in places where they do not belong
 //	kubernetes/network            what is exposed, and what is not separated
 //	kubernetes/reliability        images, resources, probes and replicas

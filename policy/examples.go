@@ -54,7 +54,7 @@ func Test(evaluator Evaluator, pack *Pack, read Reader) []TestFailure {
 
 // run returns why the example does not hold, or "".
 func (e *Example) run(evaluator Evaluator, p *Policy, read Reader) string {
-	all, err := e.read(p.Platform, read)
+	all, err := e.Read(p.Platform, read)
 	if err != nil {
 		return err.Error()
 	}
@@ -86,7 +86,9 @@ func (e *Example) compare(r *resource.Resource, result Result) string {
 	return ""
 }
 
-func (e *Example) read(platform resource.Platform, read Reader) ([]*resource.Resource, error) {
+// Read reads the resources of an example of a policy for a platform: at least one,
+// the judged one first.
+func (e *Example) Read(platform resource.Platform, read Reader) ([]*resource.Resource, error) {
 	if platform == resource.Kubernetes {
 		return e.Resources()
 	}

@@ -16,8 +16,8 @@ const recorderName = "@recorder"
 // newEnv returns the environment of all expressions: what admission policies
 // have of variables and libraries, as far as it concerns a single object, and
 // beyond it `params`, `relations`, `stage`, and functions that recognise secrets.
-func newEnv() (*cel.Env, error) {
-	return cel.NewEnv(
+func newEnv(opts ...cel.EnvOption) (*cel.Env, error) {
+	return cel.NewEnv(append(opts,
 		cel.Variable("object", cel.DynType),
 		cel.Variable("variables", cel.DynType),
 		cel.Variable("params", cel.DynType),
@@ -45,7 +45,7 @@ func newEnv() (*cel.Env, error) {
 			}))),
 		cel.Function("fromBase64", cel.MemberOverload("string_from_base64",
 			[]*cel.Type{cel.StringType}, cel.StringType, cel.UnaryBinding(fromBase64))),
-	)
+	)...)
 }
 
 // adapter knows that most of what it is given is a CEL value already.

@@ -35,6 +35,7 @@ const (
 type expression struct {
 	env     *environment
 	text    string
+	span    source.Span
 	ast     *ast.AST
 	limited bool
 
@@ -86,7 +87,7 @@ func (c *compiler) compile(t text, want *cel.Type) (*expression, error) {
 }
 
 func (c *compiler) expression(t text, a *ast.AST, env *environment) *expression {
-	x := &expression{env: env, text: t.expr, ast: a, limited: c.limited}
+	x := &expression{env: env, text: t.expr, span: t.span, ast: a, limited: c.limited}
 	x.plain = sync.OnceValues(func() (cel.Program, error) { return x.program(a.Expr(), forSpeed) })
 	x.strict = sync.OnceValues(func() (cel.Program, error) { return x.program(a.Expr(), forUnknowns) })
 	x.recorded = x.recording(a.Expr())

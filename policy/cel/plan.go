@@ -22,8 +22,8 @@ type environment struct {
 	extended    func() (*environment, error) // with the libraries of Kubernetes; nil if it has them
 }
 
-func newEnvironment() (*environment, error) {
-	env, err := newEnv()
+func newEnvironment(opts ...cel.EnvOption) (*environment, error) {
+	env, err := newEnv(opts...)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,14 @@ var (
 // Decode reads the policies of a file. It returns every mistake at once, each
 // with its line and column; with a mistake the policies are not to be used.
 func Decode(file *source.File) ([]*Policy, []error) {
+	admission := findAdmission(file)
+	all, errs := decode(file, admission)
+	imported, mistakes := admission.decode()
+	return append(all, imported...), append(errs, mistakes...)
+}
+
+// decode reads what is not of admission, which is decoded for all files at once.
+func decode(file *source.File, admission *admissionDocs) ([]*Policy, []error) {
 	documents, err := resource.ParseYAML(file)
 	if err != nil {
 		return nil, []error{err}
@@ -34,7 +42,7 @@ func Decode(file *source.File) ([]*Policy, []error) {
 	var all []*Policy
 	first := map[string]bool{}
 	for _, doc := range documents {
-		if doc.Root == nil || doc.Root.Kind == resource.Null {
+		if doc.Root == nil || doc.Root.Kind == resource.Null || admission.owns(doc.Root) {
 			continue
 		}
 		p := &Policy{File: file, Span: doc.Span}

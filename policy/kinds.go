@@ -54,7 +54,7 @@ func (m Match) Matches(group, kind string) bool {
 }
 
 func (m Match) kind(kind string) bool {
-	return hasOrAny(m.Kinds, kind) || len(m.Resources) > 0 && hasOrAny(m.Resources, plural(kind))
+	return hasOrAny(m.Kinds, kind) || len(m.Resources) > 0 && hasOrAny(m.Resources, Plural(kind))
 }
 
 func (m Match) group(group, kind string) bool {
@@ -71,8 +71,8 @@ func hasOrAny(names []string, name string) bool {
 	return slices.Contains(names, name) || slices.Contains(names, "*")
 }
 
-// plural guesses a kind's resource, as API servers do for custom kinds.
-func plural(kind string) string {
+// Plural guesses a kind's resource, as API servers do for custom kinds.
+func Plural(kind string) string {
 	s := strings.ToLower(kind)
 	switch {
 	case s == "endpoints":

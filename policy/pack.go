@@ -46,12 +46,16 @@ func NewPack(name string, files []*source.File) (*Pack, error) {
 	pack := &Pack{Name: name}
 	var errs []error
 	hashes := make([]string, len(files))
+	admission := findAdmission(files...)
 	for i, file := range files {
 		hashes[i] = hashOf(file.Content)
-		policies, mistakes := Decode(file)
+		policies, mistakes := decode(file, admission)
 		errs = append(errs, mistakes...)
 		pack.Policies = append(pack.Policies, policies...)
 	}
+	imported, mistakes := admission.decode()
+	errs = append(errs, mistakes...)
+	pack.Policies = append(pack.Policies, imported...)
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}

@@ -78,6 +78,8 @@ type Policy struct {
 	Span        source.Span
 
 	SeverityRules []SeverityRule
+	Imported      bool // from a policy of API servers, which has no examples
+	IgnoreErrors  bool // what cannot be evaluated is let through
 }
 
 // Match selects kinds, by their names or by those of their resources. "*"

@@ -106,11 +106,16 @@ func (x *exporter) rules(m policy.Match) (all []ResourceRule) {
 			add([]string{s.group}, s.version, resources...)
 		}
 	}
-	if resources := custom(m, known); len(resources) > 0 {
-		x.custom = append(x.custom, resources...)
-		if groups := x.groups(m); len(groups) > 0 {
-			add(groups, "*", resources...)
-		}
+	others, resources := custom(m, known)
+	if len(others) == 0 {
+		return all
+	}
+	before := len(x.left)
+	if groups := x.groups(m); len(groups) > 0 {
+		x.custom = append(x.custom, others...)
+		add(groups, "*", resources...)
+	} else if len(x.left) == before { // no longer served
+		x.left = append(x.left, others...)
 	}
 	return all
 }
@@ -135,19 +140,19 @@ func (m *MatchConstraints) withDebuggers() {
 	}
 }
 
-// custom returns the resources of kinds that are not built in.
-func custom(m policy.Match, known map[string]bool) (resources []string) {
+// custom returns what is not built in, as it is named and as resources.
+func custom(m policy.Match, known map[string]bool) (names, resources []string) {
 	for _, kind := range m.Kinds {
 		if !known[kind] && !slices.Contains(exempt, kind) {
-			resources = append(resources, plural(kind))
+			names, resources = append(names, kind), append(resources, plural(kind))
 		}
 	}
-	for _, name := range m.Resources {
-		if !known[name] {
-			resources = append(resources, name)
+	for _, resource := range m.Resources {
+		if !known[resource] {
+			names, resources = append(names, resource), append(resources, resource)
 		}
 	}
-	return resources
+	return names, resources
 }
 
 // groups returns those of custom resources. Of the others all kinds that a

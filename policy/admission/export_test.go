@@ -119,7 +119,7 @@ func TestNotExportable(t *testing.T) {
 		{"kinds of files", "match: {kinds: [KubeletConfiguration], groups: [kubelet.config.k8s.io]}\nvalidations: [{expression: 'true'}]",
 			"API servers show nothing of kubelet.config.k8s.io to policies"},
 		{"kinds that are gone", "match: {kinds: [PodSecurityPolicy], groups: [policy, extensions]}\nvalidations: [{expression: 'true'}]",
-			"no API server serves its kinds"},
+			"API servers show nothing of PodSecurityPolicy to policies"},
 		{"another platform", "platform: dockerfile\nvalidations: [{expression: 'true'}]",
 			"it is for dockerfile, which an API server does not see"},
 		{"all reasons at once", "match: {kinds: [Pod]}\nstages: [live]\nvalidations: [{expression: \"stage == 'x'.fromBase64()\"}]",

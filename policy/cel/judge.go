@@ -28,6 +28,7 @@ type program struct {
 	validations []validation
 	severities  []*expression // of the severity rules
 	params      ref.Val
+	asks        bool // for what only an API server knows of a request
 }
 
 type validation struct {
@@ -71,6 +72,7 @@ func newCompiled(e *Engine, p policy.Pending, limited bool) *compiled {
 func (e *Engine) compile(p *policy.Policy, limited bool) (*program, error) {
 	var out program
 	var errs []error
+	out.asks = asks(p)
 	declared := 0 // variables see only those above them
 	c := compiler{env: e.env, checked: e.checked, limited: limited, params: p.ParamValues(), known: func(name string) bool {
 		return hasVariable(policy.Prelude(p.Platform), name) || hasVariable(p.Variables[:declared], name)
@@ -107,6 +109,14 @@ func (e *Engine) compile(p *policy.Policy, limited bool) (*program, error) {
 
 // judge returns the verdict of one policy.
 func (c *compiled) judge(ctx context.Context, s *subject) policy.Result {
+	result := c.verdict(ctx, s)
+	if result.Verdict == policy.Error && result.Policy.IgnoreErrors {
+		result.Verdict, result.Err = policy.Skip, nil
+	}
+	return result
+}
+
+func (c *compiled) verdict(ctx context.Context, s *subject) policy.Result {
 	decoded, p, err := c.load()
 	if err != nil {
 		return policy.Result{Policy: c.head, Verdict: policy.Error, Err: err}

@@ -57,7 +57,7 @@ func newScope(ctx context.Context, s *subject, p *policy.Policy, of *program) *s
 		v.own = make([]memo, n)
 	}
 	v.relations, v.unknowns = s.related(p.Relations)
-	v.unknowns = v.unknowns || s.unknowns
+	v.unknowns = v.unknowns || s.unknowns || of.asks
 	return v
 }
 
@@ -83,6 +83,12 @@ func (v *scope) ResolveName(name string) (any, bool) {
 		return v.of.params, true
 	case "stage":
 		return types.String(v.stage), true
+	case "oldObject": // what is in a file is to be created
+		return types.NullValue, true
+	case "request":
+		return valueOf(v.request()), true
+	case "namespaceObject":
+		return v.namespaceObject(), true
 	case recorderName:
 		return v.rec, v.rec != nil
 	}
@@ -101,14 +107,14 @@ type variables struct {
 // Find implements traits.Mapper.
 func (v *variables) Find(key ref.Val) (ref.Val, bool) {
 	name, _ := key.(types.String)
-	for i := range v.shared {
-		if v.shared[i].name == string(name) {
-			return v.evaluate(&v.shared[i], &v.prelude[i])
-		}
-	}
 	for i := range v.of.variables {
 		if v.of.variables[i].name == string(name) {
 			return v.evaluate(&v.of.variables[i], &v.own[i])
+		}
+	}
+	for i := range v.shared {
+		if v.shared[i].name == string(name) {
+			return v.evaluate(&v.shared[i], &v.prelude[i])
 		}
 	}
 	return nil, false

@@ -1,0 +1,87 @@
+package cel
+
+import (
+	"strings"
+
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+
+	"github.com/holdfast-dev/holdfast/policy"
+	"github.com/holdfast-dev/holdfast/resource"
+)
+
+// Policies of API servers see a request. What is in a file is about to be
+// created: the rest of the request nobody knows yet, so a verdict that depends on
+// it is unknown.
+
+// asks reports whether a policy reads what may be unknown of any object.
+func asks(p *policy.Policy) bool {
+	if !p.Imported {
+		return false
+	}
+	read := func(text string) bool {
+		return strings.Contains(text, "request") || strings.Contains(text, "namespaceObject")
+	}
+	for _, c := range p.Conditions {
+		if read(c.Expression) {
+			return true
+		}
+	}
+	for _, v := range p.Variables {
+		if read(v.Expression) {
+			return true
+		}
+	}
+	for _, v := range p.Validations {
+		if read(v.Expression) {
+			return true
+		}
+	}
+	return false
+}
+
+// request returns that by which an API server would be asked to create the
+// resource.
+func (s *subject) request() *resource.Value {
+	id := s.r.ID
+	kind := mapOf("group", textOf(id.Group), "version", textOf(id.Version), "kind", textOf(id.Kind))
+	named := mapOf("group", textOf(id.Group), "version", textOf(id.Version), "resource", textOf(policy.Plural(id.Kind)))
+	return mapOf(
+		"kind", kind, "requestKind", kind, "resource", named, "requestResource", named,
+		"subResource", textOf(""), "requestSubResource", textOf(""),
+		"name", textOf(id.Name), "namespace", textOf(id.Namespace), "operation", textOf("CREATE"),
+		"dryRun", &resource.Value{Kind: resource.Bool},
+		"userInfo", &resource.Value{Unknown: "who sends the object"},
+		"uid", &resource.Value{Unknown: "the request"}, "options", &resource.Value{Unknown: "the request"},
+	)
+}
+
+// namespaceObject returns the Namespace of the resource: null for what has none.
+func (s *subject) namespaceObject() ref.Val {
+	name := s.r.ID.Namespace
+	if name == "" || s.r.ID.Kind == "Namespace" {
+		return types.NullValue
+	}
+	for _, k := range s.engine.index(s.set).byKind {
+		if k.kindOf != (kindOf{kind: "Namespace"}) {
+			continue
+		}
+		for _, r := range k.all {
+			if r.ID.Name == name {
+				return valueOf(r.Root)
+			}
+		}
+	}
+	return valueOf(&resource.Value{Unknown: "the namespace " + name + ", which is not judged together with this object"})
+}
+
+func textOf(s string) *resource.Value { return &resource.Value{Kind: resource.String, Str: s} }
+
+// mapOf returns a map of keys and values in turns.
+func mapOf(pairs ...any) *resource.Value {
+	v := &resource.Value{Kind: resource.Map}
+	for i := 0; i < len(pairs); i += 2 {
+		v.Fields = append(v.Fields, resource.Field{Key: pairs[i].(string), Value: pairs[i+1].(*resource.Value)})
+	}
+	return v
+}

@@ -1,0 +1,66 @@
+package cel_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/holdfast-dev/holdfast/policy"
+	"github.com/holdfast-dev/holdfast/policy/cel"
+	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// TestAdmissionPolicies judges by policies that are written for API servers.
+func TestAdmissionPolicies(t *testing.T) {
+	const pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop}\nspec: {containers: [{name: web, image: web}]}\n"
+	namespace := func(team string) string {
+		return "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {team: " + team + "}}\n"
+	}
+	for _, tt := range []struct {
+		reason, expression, with, manifest, want string
+	}{
+		{"the object", "object.spec.containers.all(c, c.image.contains(':'))", "", pod, "fail spec.containers[web].image"},
+		{"the request is known, as far as it follows from the object",
+			"request.operation == 'CREATE' && request.kind.kind == 'Pod' && request.resource.resource == 'pods' && request.namespace == 'shop' && !request.dryRun", "", pod, "pass"},
+		{"who sends it is not known", "request.userInfo.username.startsWith('system:')", "", pod, "unknown"},
+		{"what does not depend on it is certain", "request.userInfo.username == 'admin' && object.metadata.name == 'db'", "", pod, "fail metadata.name"},
+		{"there is no old object", "oldObject == null || object.spec == oldObject.spec", "", pod, "pass"},
+		{"a namespace that is there", "namespaceObject.metadata.labels.team == 'a'", "", pod + namespace("a"), "pass"},
+		{"and is another", "namespaceObject.metadata.labels.team == 'a'", "", pod + namespace("b"), "fail kind"},
+		{"a namespace that is not there", "namespaceObject.metadata.labels.team == 'a'", "", pod, "unknown"},
+		{"a variable with the name of one of ours", "variables.containers == 7", "variables: [{name: containers, expression: '7'}]", pod, "pass"},
+		{"errors", "object.spec.absent == 1", "", pod, "error"},
+		{"errors that are to be ignored", "object.spec.absent == 1", "failurePolicy: Ignore", pod, "skip"},
+		{"another kind of the group", "false", "", "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n", ""},
+	} {
+		t.Run(tt.reason, func(t *testing.T) {
+			text := fmt.Sprintf(`apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: x}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: ["*"], resources: [pods]}]}
+  validations: [{expression: %q}]
+  %s
+`, tt.expression, tt.with)
+			pack, err := policy.NewPack("acme", []*source.File{source.NewFile("x.yaml", []byte(text))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			engine, err := cel.New(pack)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := parse(t, tt.manifest)
+			got := ""
+			for _, result := range judge(engine, all[0], resource.NewSet(all)) {
+				got = result.Verdict.String()
+				for _, f := range result.Failures {
+					got += " " + all[0].Root.Stable(f.Path)
+				}
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

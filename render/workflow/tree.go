@@ -51,6 +51,24 @@ func maps(t *tree, keys ...string) {
 			t.set(key, resource.NewMap(v.Span))
 		}
 	}
+	t.set("env", stringsOf(t.Get("env")))
+	t.set("with", stringsOf(t.Get("with")))
+}
+
+// stringsOf makes the values of `env` and `with` what runners make of them.
+func stringsOf(v *resource.Value) *resource.Value {
+	if !isMap(v) {
+		return nil
+	}
+	out := newTree(v)
+	for _, f := range v.Fields {
+		if k := f.Value.Kind; k == resource.Bool || k == resource.Int || k == resource.Float {
+			out.set(f.Key, resource.NewText(f.Value.Str, f.Value.Span))
+		} else if k >= resource.List {
+			out.set(f.Key, resource.NewText("", f.Value.Span))
+		}
+	}
+	return out.Value
 }
 
 // inherited returns the map of the secrets that a called workflow gets.
@@ -162,10 +180,15 @@ func permissions(v *resource.Value) *resource.Value {
 // container returns the map of a container, with whether its image is pinned.
 func (r *reader) container(v *resource.Value) *resource.Value {
 	v = named(v, "image")
-	if !isMap(v) || v.Get("image").Text() == "" {
+	if !isMap(v) {
 		return v
 	}
 	out := newTree(v)
+	maps(out, "env", "credentials")
+	out.set("volumes", list(v.Get("volumes")))
+	if v.Get("image").Text() == "" {
+		return out.Value
+	}
 	out.set("pinned", r.pinned(v.Get("image")))
 	return out.Value
 }

@@ -57,34 +57,52 @@ const (
 	Dependabot = "Dependabot"
 )
 
-// Claims reports whether a file is one of GitHub Actions. An action can have any
-// place, so that its content has to look like one.
+// Claims reports whether a file is one of GitHub Actions. Where its directories do
+// not tell, because an action can be anywhere, or because they are above the root
+// of the tree, its content does.
 func Claims(tree source.Tree, name string) bool {
-	switch kindOf(name) {
-	case Workflow, Dependabot:
+	kind := kindOf(name)
+	dir := "/" + path.Dir(name)
+	switch {
+	case kind == "":
+		return false
+	case strings.HasSuffix(dir, "/.github/workflows"), kind == Dependabot && strings.HasSuffix(dir, "/.github"):
 		return true
-	case Action:
-		content, err := tree.ReadFile(name)
-		return err == nil && bytes.Contains(content, []byte("runs")) && bytes.Contains(content, []byte("using"))
+	case kind != Action && dir != "/." && dir != "/workflows":
+		return false
 	}
-	return false
+	content, err := tree.ReadFile(name)
+	return err == nil && looksLike(kind, content)
 }
 
+// kindOf says what a file is, if it is one of GitHub Actions.
 func kindOf(name string) string {
-	dir, base := path.Split(name)
+	base := path.Base(name)
 	extension := path.Ext(base)
-	if extension != ".yml" && extension != ".yaml" {
+	switch {
+	case extension != ".yml" && extension != ".yaml":
 		return ""
-	}
-	switch dir = "/" + dir; {
-	case strings.HasSuffix(dir, "/.github/workflows/"):
+	case strings.HasSuffix("/"+path.Dir(name), "/.github/workflows"):
 		return Workflow
-	case strings.TrimSuffix(base, extension) == "dependabot" && strings.HasSuffix(dir, "/.github/"):
+	}
+	switch strings.TrimSuffix(base, extension) {
+	case "dependabot":
 		return Dependabot
-	case strings.TrimSuffix(base, extension) == "action":
+	case "action":
 		return Action
 	}
-	return ""
+	return Workflow
+}
+
+func looksLike(kind string, content []byte) bool {
+	text := append([]byte("\n"), content...)
+	switch kind {
+	case Action:
+		return bytes.Contains(text, []byte("\nruns:")) && bytes.Contains(text, []byte("using"))
+	case Dependabot:
+		return bytes.Contains(text, []byte("\nupdates:")) && bytes.Contains(text, []byte("package-ecosystem"))
+	}
+	return bytes.Contains(text, []byte("\non:")) && bytes.Contains(text, []byte("\njobs:")) && !bytes.Contains(text, []byte("\napiVersion:"))
 }
 
 // Parse reads a file. Mistakes in expressions are resource.SyntaxErrors; what is

@@ -265,7 +265,11 @@ func (d *decoder) relation(v *resource.Value, p *Policy) {
 				d.fail(v.Span, fmt.Sprintf("use one of %v", links), "a relation has one link, and this one has %s already", one.Link)
 			}
 			one.Link = link
-			d.text(string(link), &one.Path)(v)
+			if v.Kind == resource.List {
+				d.texts(string(link), &one.Paths)(v)
+			} else {
+				d.texts(string(link), &one.Paths)(&resource.Value{Kind: resource.List, Items: []*resource.Value{v}, Span: v.Span})
+			}
 		}
 	}
 	d.object(v, "a relation", known, "name", "kinds")

@@ -109,7 +109,9 @@ type Relation struct {
 	Match
 	SameNamespace bool
 	Link          Link
-	Path          string // of the link: keys joined by dots; through lists it leads to each item
+	// Paths are those of the link: keys joined by dots, which lead through lists to
+	// each item. "pod" at the start is the pod, or the template of what makes pods.
+	Paths []string
 }
 
 // Link is what ties the resources of a relation to the one that is judged.
@@ -117,10 +119,10 @@ type Link string
 
 // The links.
 const (
-	References   Link = "references"   // Path of the judged one holds their names
-	ReferencedBy Link = "referencedBy" // their Path holds its name
-	Selects      Link = "selects"      // Path of the judged one is a selector of their labels
-	SelectedBy   Link = "selectedBy"   // their Path is a selector of its labels
+	References   Link = "references"   // Paths of the judged one hold their names
+	ReferencedBy Link = "referencedBy" // their Paths hold its name
+	Selects      Link = "selects"      // Paths of the judged one are selectors of their labels
+	SelectedBy   Link = "selectedBy"   // their Paths are selectors of its labels
 )
 
 var links = []Link{References, ReferencedBy, Selects, SelectedBy}

@@ -87,7 +87,10 @@ func (s *subject) related(relations []policy.Relation) (all map[string]ref.Val, 
 func (in *index) related(relation *policy.Relation, r *resource.Resource) (found ref.Val, unknowns bool) {
 	g := in.group(relation, r.ID)
 	if relation.Link == "" {
-		return listOf(g.all, r), g.unknowns()
+		if relation.Matches(r.ID.Group, r.ID.Kind) { // it may be among them
+			return listOf(g.all, r), g.unknowns()
+		}
+		return g.list(), g.unknowns()
 	}
 	linked, open := g.linked(relation, r)
 	if open != "" {
@@ -111,7 +114,7 @@ func listOf(all []*resource.Resource, r *resource.Resource) ref.Val {
 func (in *index) group(relation *policy.Relation, of resource.ID) *group {
 	key := groupKey{relation: relation}
 	if relation.SameNamespace {
-		key.namespace = of.Namespace
+		key.namespace = namespaceOf(of)
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -123,12 +126,20 @@ func (in *index) group(relation *policy.Relation, of resource.ID) *group {
 	return g
 }
 
+// namespaceOf returns the namespace of a resource. A Namespace counts as in itself.
+func namespaceOf(id resource.ID) string {
+	if id.Kind == "Namespace" && id.Group == "" {
+		return id.Name
+	}
+	return id.Namespace
+}
+
 func (in *index) find(relation *policy.Relation, of resource.ID) (found []*resource.Resource) {
 	for _, k := range in.byKind {
 		switch {
 		case k.platform != of.Platform || !relation.Matches(k.group, k.kind):
 		case relation.SameNamespace:
-			found = append(found, k.byNamespace[of.Namespace]...)
+			found = append(found, k.byNamespace[namespaceOf(of)]...)
 		default:
 			found = append(found, k.all...)
 		}
@@ -140,15 +151,20 @@ func (in *index) find(relation *policy.Relation, of resource.ID) (found []*resou
 // others. A link is found by one key, then verified.
 type group struct {
 	all      []*resource.Resource
+	list     func() ref.Val
 	unknowns func() bool
 
 	links sync.Map // policy.Link and path → func() *linkIndex
 }
 
 func newGroup(all []*resource.Resource) *group {
-	return &group{all: all, unknowns: sync.OnceValue(func() bool {
-		return slices.ContainsFunc(all, func(r *resource.Resource) bool { return hasUnknown(r.Root) })
-	})}
+	return &group{
+		all:  all,
+		list: sync.OnceValue(func() ref.Val { return listOf(all, nil) }),
+		unknowns: sync.OnceValue(func() bool {
+			return slices.ContainsFunc(all, func(r *resource.Resource) bool { return hasUnknown(r.Root) })
+		}),
+	}
 }
 
 // linkIndex finds resources of a group by the key that they are linked by: a name,
@@ -160,7 +176,7 @@ type linkIndex struct {
 }
 
 func (g *group) index(relation *policy.Relation, keys func(*resource.Resource) ([]string, string)) *linkIndex {
-	made, _ := g.links.LoadOrStore(string(relation.Link)+" "+relation.Path, sync.OnceValue(func() *linkIndex {
+	made, _ := g.links.LoadOrStore(string(relation.Link)+" "+strings.Join(relation.Paths, " "), sync.OnceValue(func() *linkIndex {
 		x := &linkIndex{byKey: map[string][]*resource.Resource{}}
 		for _, r := range g.all {
 			found, open := keys(r)
@@ -189,36 +205,47 @@ func firstOf(a, b string) string {
 func (g *group) linked(relation *policy.Relation, r *resource.Resource) (found []*resource.Resource, open string) {
 	switch relation.Link {
 	case policy.References:
-		names, open := texts(r.Root, relation.Path)
+		names, open := texts(r, relation.Paths)
 		x := g.index(relation, nameOf)
 		for _, name := range names {
-			found = append(found, x.byKey[name]...)
+			for _, one := range x.byKey[name] {
+				if !slices.Contains(found, one) {
+					found = append(found, one)
+				}
+			}
 		}
 		return found, open
 	case policy.ReferencedBy:
-		x := g.index(relation, func(r *resource.Resource) ([]string, string) { return texts(r.Root, relation.Path) })
+		x := g.index(relation, func(r *resource.Resource) ([]string, string) { return texts(r, relation.Paths) })
 		return x.byKey[r.ID.Name], x.open
 	case policy.Selects:
-		s, open := selectorAt(r, relation.Path)
 		x := g.index(relation, labelKeys)
-		candidates := g.all
-		if key := s.key(); key != "" {
-			candidates = x.byKey[key]
-		}
-		for _, one := range candidates {
-			if s.matches(labelsOf(one)) {
-				found = append(found, one)
+		for _, path := range relation.Paths {
+			s, unknown := selectorAt(r, path)
+			open = firstOf(open, unknown)
+			candidates := g.all
+			if key := s.key(); key != "" {
+				candidates = x.byKey[key]
+			}
+			for _, one := range candidates {
+				if s.matches(labelsOf(one)) && (len(relation.Paths) == 1 || !slices.Contains(found, one)) {
+					found = append(found, one)
+				}
 			}
 		}
 		return found, firstOf(open, x.open)
 	default: // policy.SelectedBy
 		labels := labelsOf(r)
-		x := g.index(relation, func(r *resource.Resource) ([]string, string) {
-			s, open := selectorAt(r, relation.Path)
-			if key := s.key(); key != "" {
-				return []string{key}, open
+		x := g.index(relation, func(r *resource.Resource) (keys []string, open string) {
+			for _, path := range relation.Paths {
+				s, unknown := selectorAt(r, path)
+				open = firstOf(open, unknown)
+				if s.key() == "" {
+					return nil, open
+				}
+				keys = append(keys, s.key())
 			}
-			return nil, open
+			return keys, open
 		})
 		candidates := slices.Clone(x.others)
 		keys, open := labelKeys(r)
@@ -226,7 +253,11 @@ func (g *group) linked(relation *policy.Relation, r *resource.Resource) (found [
 			candidates = append(candidates, x.byKey[key]...)
 		}
 		for _, one := range candidates {
-			if s, _ := selectorAt(one, relation.Path); s.matches(labels) {
+			selects := func(path string) bool {
+				s, _ := selectorAt(one, path)
+				return s.matches(labels)
+			}
+			if slices.ContainsFunc(relation.Paths, selects) && !slices.Contains(found, one) {
 				found = append(found, one)
 			}
 		}
@@ -242,9 +273,9 @@ func nameOf(r *resource.Resource) ([]string, string) {
 	return []string{r.ID.Name}, ""
 }
 
-// texts returns the texts at a path of keys, through all items of lists, and why
-// not all are known.
-func texts(root *resource.Value, path string) (found []string, open string) {
+// texts returns the texts at paths of keys, through all items of lists, and why not
+// all are known.
+func texts(r *resource.Resource, paths []string) (found []string, open string) {
 	var walk func(v *resource.Value, keys []string)
 	walk = func(v *resource.Value, keys []string) {
 		switch {
@@ -261,6 +292,12 @@ func texts(root *resource.Value, path string) (found []string, open string) {
 			found = append(found, v.Text())
 		}
 	}
-	walk(root, strings.Split(path, "."))
+	for _, path := range paths {
+		if rest, ok := strings.CutPrefix(path, "pod."); ok {
+			walk(podOf(r), strings.Split(rest, "."))
+		} else {
+			walk(r.Root, strings.Split(path, "."))
+		}
+	}
 	return found, open
 }

@@ -25,11 +25,17 @@ var templates = map[string][]string{
 // labelsOf returns the labels that selectors look at: those of the pods that a
 // workload makes, and of everything else its own.
 func labelsOf(r *resource.Resource) *resource.Value {
+	return podOf(r).Get("metadata").Get("labels")
+}
+
+// podOf returns the template of the pods that a workload makes, and of everything
+// else the object itself.
+func podOf(r *resource.Resource) *resource.Value {
 	v := r.Root
 	for _, key := range templates[r.ID.Kind] {
 		v = v.Get(key)
 	}
-	return v.Get("metadata").Get("labels")
+	return v
 }
 
 // labelKeys returns the labels as key=value, and why not all are known.

@@ -109,7 +109,7 @@ func (o *planCommand) decide(ctx context.Context, cfg *config.Config, app *confi
 		return gate.Decision{}, err
 	}
 	judged := scan.Judge(ctx, policies, resource.NewSet(r.Resources), policy.Rendered)
-	decision := reconcile.Decide(*app, r, judged, reconcile.Revision{}, known)
+	decision := reconcile.Decide(*app, r, judged, gate.Waived{}, reconcile.Revision{}, known)
 	for i, reason := range decision.Reasons {
 		if reason.Check == "signature" {
 			decision.Reasons[i].Message = "files carry none; the loop verifies the commit"

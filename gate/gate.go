@@ -13,6 +13,7 @@ package gate
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/holdfast-dev/holdfast/finding"
 	"github.com/holdfast-dev/holdfast/policy"
@@ -36,6 +37,15 @@ type Evidence struct {
 	Verdicts map[policy.Verdict]int
 	Errors   []string        // of policies that could not be evaluated
 	Known    map[string]bool // fingerprints of what already runs
+	Waived   Waived
+}
+
+// Waived is what the waivers of the repository come to.
+type Waived struct {
+	Findings  []*finding.Finding // that are accepted, of those of the evidence
+	Requested []string           // waivers that do not hold, and why
+	Expiring  []string           // waivers that end soon
+	Problems  []string           // of the list, which does not count then
 }
 
 // State is how one thing that was looked at came out.
@@ -51,7 +61,7 @@ const (
 
 // Reason is one thing that was looked at.
 type Reason struct {
-	Check   string // signature, render, policy, evaluation, purity
+	Check   string // signature, render, policy, waivers, evaluation, purity
 	State   State
 	Message string
 }
@@ -72,6 +82,7 @@ func Decide(e Evidence, t Terms) Decision {
 		signature(e),
 		render(e),
 		policies(e, t, d),
+		waivers(e.Waived),
 		evaluation(e),
 		purity(e),
 	}
@@ -81,6 +92,9 @@ func Decide(e Evidence, t Terms) Decision {
 
 func blocking(e Evidence, t Terms) (out []*finding.Finding, fresh int) {
 	for _, f := range e.Findings {
+		if slices.Contains(e.Waived.Findings, f) {
+			continue
+		}
 		known := e.Known[f.Fingerprint]
 		if !known {
 			fresh++
@@ -111,7 +125,7 @@ func render(e Evidence) Reason {
 }
 
 func policies(e Evidence, t Terms, d Decision) Reason {
-	old := len(e.Findings) - d.New
+	old := len(e.Findings) - len(e.Waived.Findings) - d.New
 	switch {
 	case len(d.Blocking) == 0 && len(e.Findings) == 0:
 		return Reason{"policy", OK, "no problems"}
@@ -121,6 +135,20 @@ func policies(e Evidence, t Terms, d Decision) Reason {
 		return Reason{"policy", Warn, fmt.Sprintf("%s would block; the gate is in audit mode", plural(len(d.Blocking), "problem", "problems"))}
 	}
 	return Reason{"policy", Fail, fmt.Sprintf("%s of severity %v or above%s", plural(len(d.Blocking), "problem", "problems"), t.FailOn, alreadyRunning(old, t))}
+}
+
+func waivers(w Waived) Reason {
+	switch {
+	case len(w.Problems) > 0:
+		return Reason{"waivers", Warn, fmt.Sprintf("the waivers do not count, for they cannot be read: %s", w.Problems[0])}
+	case len(w.Expiring) > 0:
+		return Reason{"waivers", Warn, fmt.Sprintf("%s waived; %s", plural(len(w.Findings), "problem is", "problems are"), strings.Join(w.Expiring, ", "))}
+	case len(w.Findings) > 0:
+		return Reason{"waivers", OK, plural(len(w.Findings), "problem is", "problems are") + " waived"}
+	case len(w.Requested) > 0:
+		return Reason{"waivers", Warn, "none counts: " + strings.Join(w.Requested, "; ")}
+	}
+	return Reason{"waivers", Skip, "nothing is waived"}
 }
 
 func alreadyRunning(old int, t Terms) string {

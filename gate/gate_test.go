@@ -40,6 +40,18 @@ func TestDecide(t *testing.T) {
 			e.Findings = []*finding.Finding{problem(finding.Critical, "a")}
 			e.Known = map[string]bool{"a": true}
 		}), gate.Terms{FailOn: finding.High, All: true}, false, "policy", gate.Fail},
+		{"what is waived does not block", with(func(e *gate.Evidence) {
+			e.Findings = []*finding.Finding{problem(finding.Critical, "a")}
+			e.Waived.Findings = e.Findings
+		}), gate.Terms{FailOn: finding.High, All: true}, true, "waivers", gate.OK},
+		{"an end of a waiver is announced", with(func(e *gate.Evidence) {
+			e.Findings = []*finding.Finding{problem(finding.Critical, "a")}
+			e.Waived.Findings, e.Waived.Expiring = e.Findings, []string{"W-1 ends on 2026-12-15"}
+		}), enforce, true, "waivers", gate.Warn},
+		{"a request waives nothing", with(func(e *gate.Evidence) {
+			e.Findings = []*finding.Finding{problem(finding.Critical, "a")}
+			e.Waived.Requested = []string{"W-1: not approved yet"}
+		}), enforce, false, "waivers", gate.Warn},
 		{"audit reports and lets pass", with(func(e *gate.Evidence) { e.Findings = []*finding.Finding{problem(finding.Critical, "a")} }), gate.Terms{Audit: true, FailOn: finding.High}, true, "policy", gate.Warn},
 		{"an empty rendering never passes", with(func(e *gate.Evidence) { e.Objects = 0 }), gate.Terms{Audit: true}, false, "render", gate.Fail},
 		{"a file that cannot be rendered blocks in audit as well", with(func(e *gate.Evidence) { e.Problems = []string{"a.yaml:1:1: bad"} }), gate.Terms{Audit: true, FailOn: finding.High}, false, "render", gate.Fail},

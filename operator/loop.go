@@ -39,7 +39,7 @@ func (o *Operator) newLoop(app config.Application) *loop {
 	l.reconciler = &reconcile.Reconciler{
 		App: app, Cluster: l.cluster.Cluster, Trees: l.source.trees,
 		Renderers: o.Renderers, Evaluator: o.Evaluator, Policies: o.Policies,
-		Store: o.store, Ledger: o.ledger, Log: o.Log, Watches: l.cluster.watcher,
+		Waivers: l.source.Waivers(), Store: o.store, Ledger: o.ledger, Log: o.Log, Watches: l.cluster.watcher,
 	}
 	return l
 }

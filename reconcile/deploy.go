@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,7 +74,9 @@ func (r *run) nowLive(ctx context.Context, objects []state.Object) error {
 	r.st.Objects = len(objects)
 	r.st.Known, r.st.Verdicts = nil, map[string]int{}
 	for _, f := range r.judgement.Findings {
-		r.st.Known = append(r.st.Known, f.Fingerprint)
+		if !slices.Contains(r.waived.Findings, f) { // what is waived blocks again when the waiver ends
+			r.st.Known = append(r.st.Known, f.Fingerprint)
+		}
 	}
 	for v, n := range r.judgement.Verdicts {
 		r.st.Verdicts[v.String()] = n
@@ -238,7 +241,10 @@ func (r *run) healthy() error {
 		return err
 	}
 	r.Log.Info("revision healthy", "application", r.App.Name, "commit", r.rev.Commit, "objects", r.st.Objects)
-	r.st.Healthy, r.st.HealthySigner, r.st.HealthyKnown = r.rev.Commit, r.rev.Signer, r.st.Known
+	r.st.Healthy, r.st.HealthySigner, r.st.HealthyKnown = r.rev.Commit, r.rev.Signer, slices.Clone(r.st.Known)
+	for _, f := range r.waived.Findings { // that a waiver ends must not stand in the way of a rollback
+		r.st.HealthyKnown = append(r.st.HealthyKnown, f.Fingerprint)
+	}
 	r.decided(state.Ready)
 	r.st.Status, r.st.Reason, r.st.Details = state.Ready, "", nil
 	return nil

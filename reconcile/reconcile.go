@@ -38,7 +38,8 @@ type Reconciler struct {
 	Trees     Trees
 	Renderers []render.Renderer
 	Evaluator policy.Evaluator
-	Policies  string // digest of the packs
+	Policies  string   // digest of the packs
+	Waivers   *Waivers // nil: none counts
 	Store     *state.Store
 	Ledger    *ledger.Log
 	Log       *slog.Logger
@@ -191,6 +192,7 @@ type run struct {
 	tree      source.Tree
 	rendering *Rendering
 	judgement scan.Judgement
+	waived    gate.Waived
 	decision  gate.Decision
 }
 
@@ -282,12 +284,15 @@ func (r *run) keep() {
 // judge runs all policies on all objects. What is cut off is no verdict.
 func (r *run) judge(ctx context.Context) error {
 	r.judgement = scan.Judge(ctx, r.Evaluator, resource.NewSet(r.rendering.Resources), policy.Rendered)
-	return ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return r.waive(ctx)
 }
 
 // Decide asks the gate about a rendering. Known are the fingerprints of the
 // findings that are live already.
-func Decide(app config.Application, rendering *Rendering, judged scan.Judgement, rev Revision, known []string) gate.Decision {
+func Decide(app config.Application, rendering *Rendering, judged scan.Judgement, waived gate.Waived, rev Revision, known []string) gate.Decision {
 	isKnown := make(map[string]bool, len(known))
 	for _, fingerprint := range known {
 		isKnown[fingerprint] = true
@@ -295,13 +300,13 @@ func Decide(app config.Application, rendering *Rendering, judged scan.Judgement,
 	return gate.Decide(gate.Evidence{
 		Signer: rev.Signer, Problems: describeProblems(rendering.Problems), Impure: rendering.Impure,
 		Objects: len(rendering.Resources), Findings: judged.Findings, Verdicts: judged.Verdicts, Errors: judged.Errors,
-		Known: isKnown,
+		Known: isKnown, Waived: waived,
 	}, gate.Terms{Audit: app.Gate.Mode == config.Audit, FailOn: *app.Gate.FailOn, All: app.Gate.All})
 }
 
 // decide asks the gate, and ends the reconcile if it blocks.
 func (r *run) decide() error {
-	r.decision = Decide(r.App, r.rendering, r.judgement, r.rev, r.st.Known)
+	r.decision = Decide(r.App, r.rendering, r.judgement, r.waived, r.rev, r.st.Known)
 	if err := r.recordOnce(r.decisionRecord()); err != nil {
 		return err
 	}

@@ -133,7 +133,7 @@ func (r *run) restore(ctx context.Context) (*run, error) {
 	if err := back.prepare(ctx); err != nil {
 		return nil, err
 	}
-	back.decision = Decide(r.App, back.rendering, back.judgement, back.rev, r.st.HealthyKnown)
+	back.decision = Decide(r.App, back.rendering, back.judgement, back.waived, back.rev, r.st.HealthyKnown)
 	if !back.decision.Allow {
 		return nil, &stopError{reason: back.failures(), details: back.objections()}
 	}

@@ -31,12 +31,8 @@ type Authority struct {
 }
 
 // LoadAuthority reads who may approve from a tree that is trusted. A tree
-// without signers gives the zero value.
-func LoadAuthority(tree source.Tree) (Authority, error) {
-	return loadAuthority(tree, "", "")
-}
-
-func loadAuthority(tree source.Tree, signersPath, keysDir string) (a Authority, err error) {
+// without signers gives the zero value. Empty paths mean the defaults.
+func LoadAuthority(tree source.Tree, signersPath, keysDir string) (a Authority, err error) {
 	a.Signers, err = integrity.LoadSigners(tree, signersPath, keysDir)
 	if source.IsNotExist(err) {
 		return Authority{}, nil

@@ -185,7 +185,7 @@ func TestChangeCannotAppointItsApprovers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	who, err := triage.LoadAuthority(tree)
+	who, err := triage.LoadAuthority(tree, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}

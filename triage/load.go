@@ -16,8 +16,10 @@ type Context struct {
 	// Trusted returns the tree that says who may approve, and what the baseline may
 	// hold: that of the commit that others are compared with. Nil if there is none.
 	Trusted func(context.Context) (source.Tree, error)
-	Repo    Repository // nil without a history
-	Commit  string     // whose history proves approvals; empty before the first one
+	// Authority returns who may approve, if that is not for the trusted tree to say.
+	Authority func(context.Context) (Authority, error)
+	Repo      Repository // nil without a history
+	Commit    string     // whose history proves approvals; empty before the first one
 }
 
 // Load reads the waivers and the baseline into the input. Mistakes in the files
@@ -81,13 +83,16 @@ func (in *Input) limitBaseline(trusted source.Tree, isTrusted bool) error {
 }
 
 func (in *Input) approve(ctx context.Context, c Context, trusted source.Tree) error {
-	who, err := LoadAuthority(trusted)
-	if err != nil {
-		return err
-	}
 	if c.Repo == nil {
 		in.Approvals = Unproven(in.Waivers)
 		return nil
+	}
+	if c.Authority == nil {
+		c.Authority = func(context.Context) (Authority, error) { return LoadAuthority(trusted, "", "") }
+	}
+	who, err := c.Authority(ctx)
+	if err != nil {
+		return err
 	}
 	in.Author = Authors(ctx, c.Repo, c.Commit)
 	in.Approvals, err = Approvals(ctx, c.Repo, c.Commit, in.Waivers, who)

@@ -55,7 +55,7 @@ func (k kindRef) isBinding() bool {
 // belongs to them. Files that cannot be read are somebody else's to report.
 func findAdmission(files ...*source.File) *admissionDocs {
 	a := &admissionDocs{}
-	each(files, []byte("alidating"), func(doc admissionDoc) {
+	each(files, []string{"ValidatingAdmissionPolicy", "ValidatingPolicy"}, func(doc admissionDoc) {
 		switch k := kindRefOf(doc.root); {
 		case k.isPolicy():
 			a.policies = append(a.policies, doc)
@@ -67,7 +67,7 @@ func findAdmission(files ...*source.File) *admissionDocs {
 		}
 	})
 	if len(a.kinds) > 0 {
-		each(files, nil, func(doc admissionDoc) {
+		each(files, []string{""}, func(doc admissionDoc) {
 			if slices.Contains(a.kinds, kindRefOf(doc.root)) {
 				a.params = append(a.params, doc)
 			}
@@ -76,10 +76,10 @@ func findAdmission(files ...*source.File) *admissionDocs {
 	return a
 }
 
-// each calls do for the documents of files that contain some bytes.
-func each(files []*source.File, containing []byte, do func(admissionDoc)) {
+// each calls do for the documents of files that contain one of some words.
+func each(files []*source.File, words []string, do func(admissionDoc)) {
 	for _, file := range files {
-		if !bytes.Contains(file.Content, containing) {
+		if !slices.ContainsFunc(words, func(word string) bool { return bytes.Contains(file.Content, []byte(word)) }) {
 			continue
 		}
 		documents, err := resource.ParseYAML(file)

@@ -1,12 +1,19 @@
 package admission_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/policy/cel"
+	"github.com/holdfast-dev/holdfast/resource"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -63,3 +70,107 @@ func TestThereAndBack(t *testing.T) {
 		}
 	}
 }
+
+// TestServersOwn judges objects by policies that are written for API servers, here
+// and by a real one: with params, selectors, and errors that are to be ignored.
+func TestServersOwn(t *testing.T) {
+	s := newServer(t)
+	text, err := os.ReadFile("testdata/own.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pack, err := policy.NewPack("own", []*source.File{source.NewFile("own.yaml", text)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := cel.New(pack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var policies, bindings, others []object
+	for doc := range bytes.SplitSeq(text, []byte("\n---\n")) {
+		var o object
+		if err := yaml.UnmarshalStrict(doc, &o); err != nil {
+			t.Fatal(err)
+		}
+		switch o["kind"] {
+		case "ValidatingAdmissionPolicy":
+			policies = append(policies, o)
+		case "ValidatingAdmissionPolicyBinding":
+			bindings = append(bindings, o)
+		default:
+			others = append(others, o)
+		}
+	}
+	namespaces, err := (&policy.Example{Manifest: ownNamespaces}).Resources()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for doc := range strings.SplitSeq(ownNamespaces, "---\n") {
+		var o object
+		if err := yaml.Unmarshal([]byte(doc), &o); err != nil {
+			t.Fatal(err)
+		}
+		s.create(o)
+	}
+	s.createAll(others)
+	s.install("canary-own", policies, bindings)
+
+	seen := map[string]bool{}
+	for _, spec := range []string{
+		"{kind: ConfigMap, metadata: {name: a, namespace: team-a, labels: {limited: 'yes'}}, data: {number: '9'}}",
+		"{kind: ConfigMap, metadata: {name: a, namespace: team-a, labels: {limited: 'yes'}}, data: {number: '3'}}",
+		"{kind: ConfigMap, metadata: {name: a, namespace: team-b, labels: {limited: 'yes'}}, data: {number: '9'}}",
+		"{kind: ConfigMap, metadata: {name: a, namespace: team-a, labels: {limited: 'no'}}, data: {number: '9'}}",
+		"{kind: ConfigMap, metadata: {name: a, namespace: team-a}, data: {number: '9'}}",
+		"{kind: ConfigMap, metadata: {name: a, namespace: team-b, labels: {limited: maybe}}, data: {number: word}}",
+		"{kind: ConfigMap, metadata: {name: b, namespace: team-b}}",
+		"{kind: Secret, metadata: {name: a, namespace: team-a}, stringData: {number: '9'}}",
+		"{kind: Secret, metadata: {name: a, namespace: team-b}, stringData: {number: '9'}}",
+		"{kind: Namespace, metadata: {name: own-x, labels: {team: a}}}",
+		"{kind: Namespace, metadata: {name: own-y, labels: {team: b}}}",
+		"{kind: Namespace, metadata: {name: own-z}}",
+	} {
+		manifest := strings.Replace(spec, "{", "{apiVersion: v1, ", 1)
+		var o object
+		if err := yaml.Unmarshal([]byte(manifest), &o); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.dryRun(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		warned := got.warned()
+		all, err := (&policy.Example{Manifest: manifest}).Resources()
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := resource.NewSet(append(all, namespaces...))
+		verdicts := map[string]policy.Verdict{}
+		for _, result := range engine.Evaluate(context.Background(), all[0], set, policy.Declared) {
+			name, _, _ := strings.Cut(result.Policy.ID, ".")
+			verdicts[name] = max(verdicts[name], result.Verdict%policy.Skip)
+			if result.Verdict == policy.Error || result.Verdict == policy.Unknown {
+				t.Errorf("%s: %s is %s: %v %s", spec, name, result.Verdict, result.Err, result.Reason)
+			}
+		}
+		for _, p := range policies {
+			name := fmt.Sprint(at(p, "metadata", "name"))
+			message, warns := warned[name]
+			if warns != (verdicts[name] == policy.Fail) {
+				t.Errorf("%s: %s is %s here, and the server says %q", spec, name, verdicts[name], message)
+			}
+			seen[fmt.Sprint(name, warns)] = true
+		}
+	}
+	for _, p := range policies {
+		if name := fmt.Sprint(at(p, "metadata", "name")); !seen[name+"true"] || !seen[name+"false"] {
+			t.Errorf("%s has not decided anything", name)
+		}
+	}
+}
+
+const ownNamespaces = `{apiVersion: v1, kind: Namespace, metadata: {name: team-a, labels: {team: a, kubernetes.io/metadata.name: team-a}}}
+---
+{apiVersion: v1, kind: Namespace, metadata: {name: team-b, labels: {team: b, kubernetes.io/metadata.name: team-b}}}
+`

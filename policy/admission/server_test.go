@@ -42,7 +42,12 @@ func TestServerAgrees(t *testing.T) {
 	engine, exported, examples := builtin(t)
 	examples = slices.DeleteFunc(examples, func(e example) bool { return s.unseen(e, exported[e.policy.ID]) })
 	s.prepare(examples)
-	s.install(exported)
+	var policies, bindings []object
+	for _, x := range exported {
+		documents := documentsOf(t, x)
+		policies, bindings = append(policies, documents[0]), append(bindings, documents[1])
+	}
+	s.install("canary", policies, bindings)
 
 	var mu sync.Mutex
 	var problems []string
@@ -219,29 +224,25 @@ func define(definitions map[string]object, o object) {
 	})
 }
 
-// install creates all policies, then all bindings, and last a canary. Servers
-// see them in this order, so what the canary refuses the others have judged.
-func (s *server) install(exported map[string]*admission.Exported) {
+// install creates all policies, then all bindings, and last a canary of its own
+// name. Servers see them in this order, so what the canary refuses the others have
+// judged.
+func (s *server) install(canary string, policies, bindings []object) {
 	s.t.Helper()
-	var policies, bindings []object
-	for _, x := range exported {
-		documents := documentsOf(s.t, x)
-		policies, bindings = append(policies, documents[0]), append(bindings, documents[1])
-	}
-	s.createAll(policies)
-	canary := &policy.Policy{Match: []policy.Match{{Kinds: []string{"ConfigMap"}}},
-		Validations: []policy.Validation{{Expression: "object.metadata.name != 'canary'", Message: "in force"}}}
-	canary.ID, canary.Title = "CANARY", "The canary is refused"
-	x, err := admission.Export(canary, admission.Options{Actions: []admission.Action{admission.Deny}})
+	p := &policy.Policy{Match: []policy.Match{{Kinds: []string{"ConfigMap"}}},
+		Validations: []policy.Validation{{Expression: "object.metadata.name != '" + canary + "'", Message: "in force"}}}
+	p.ID, p.Title = canary, "The canary is refused"
+	x, err := admission.Export(p, admission.Options{Actions: []admission.Action{admission.Deny}})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	documents := documentsOf(s.t, x)
+	s.createAll(policies)
 	s.create(documents[0])
 	s.createAll(bindings)
 	s.create(documents[1])
 	s.waitFor("the policies to be in force", func(context.Context) bool {
-		got, err := s.dryRun(object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "canary", "namespace": "default"}})
+		got, err := s.dryRun(object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": canary, "namespace": "default"}})
 		return err == nil && got.code == http.StatusUnprocessableEntity && strings.Contains(got.message(), "in force")
 	})
 }

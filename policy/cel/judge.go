@@ -28,7 +28,7 @@ type program struct {
 	validations []validation
 	severities  []*expression // of the severity rules
 	params      ref.Val
-	asks        bool // for what only an API server knows of a request
+	asks        asked
 }
 
 type validation struct {
@@ -72,7 +72,7 @@ func newCompiled(e *Engine, p policy.Pending, limited bool) *compiled {
 func (e *Engine) compile(p *policy.Policy, limited bool) (*program, error) {
 	var out program
 	var errs []error
-	out.asks = asks(p)
+	out.asks = askedBy(p)
 	declared := 0 // variables see only those above them
 	c := compiler{env: e.env, checked: e.checked, limited: limited, params: p.ParamValues(), known: func(name string) bool {
 		return hasVariable(policy.Prelude(p.Platform), name) || hasVariable(p.Variables[:declared], name)

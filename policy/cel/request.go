@@ -14,30 +14,37 @@ import (
 // created: the rest of the request nobody knows yet, so a verdict that depends on
 // it is unknown.
 
-// asks reports whether a policy reads what may be unknown of any object.
-func asks(p *policy.Policy) bool {
+// asked is what a policy reads that may be unknown of any object.
+type asked struct{ request, namespace bool }
+
+func askedBy(p *policy.Policy) (a asked) {
 	if !p.Imported {
-		return false
+		return a
 	}
-	read := func(text string) bool {
-		return strings.Contains(text, "request") || strings.Contains(text, "namespaceObject")
+	look := func(text string) {
+		for _, name := range notYetKnown {
+			a.request = a.request || strings.Contains(text, name)
+		}
+		a.namespace = a.namespace || strings.Contains(text, "namespaceObject")
 	}
 	for _, c := range p.Conditions {
-		if read(c.Expression) {
-			return true
-		}
+		look(c.Expression)
 	}
 	for _, v := range p.Variables {
-		if read(v.Expression) {
-			return true
-		}
+		look(v.Expression)
 	}
 	for _, v := range p.Validations {
-		if read(v.Expression) {
-			return true
-		}
+		look(v.Expression)
 	}
-	return false
+	return a
+}
+
+// notYetKnown are the fields of a request that do not follow from the object.
+var notYetKnown = []string{"userInfo", "uid", "options"}
+
+// unknown reports whether anything that is asked for is not known.
+func (a asked) unknown(s *subject) bool {
+	return a.request || a.namespace && types.IsUnknown(s.namespaceObject())
 }
 
 // request returns that by which an API server would be asked to create the
@@ -51,8 +58,8 @@ func (s *subject) request() *resource.Value {
 		"subResource", textOf(""), "requestSubResource", textOf(""),
 		"name", textOf(id.Name), "namespace", textOf(id.Namespace), "operation", textOf("CREATE"),
 		"dryRun", &resource.Value{Kind: resource.Bool},
-		"userInfo", &resource.Value{Unknown: "who sends the object"},
-		"uid", &resource.Value{Unknown: "the request"}, "options", &resource.Value{Unknown: "the request"},
+		notYetKnown[0], &resource.Value{Unknown: "who sends the object"},
+		notYetKnown[1], &resource.Value{Unknown: "the request"}, notYetKnown[2], &resource.Value{Unknown: "the request"},
 	)
 }
 

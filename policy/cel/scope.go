@@ -57,7 +57,7 @@ func newScope(ctx context.Context, s *subject, p *policy.Policy, of *program) *s
 		v.own = make([]memo, n)
 	}
 	v.relations, v.unknowns = s.related(p.Relations)
-	v.unknowns = v.unknowns || s.unknowns || of.asks
+	v.unknowns = v.unknowns || s.unknowns || of.asks.unknown(s)
 	return v
 }
 

@@ -194,10 +194,14 @@ func (p *parser) primary(depth int) (*node, error) {
 	switch c := p.peek(); {
 	case p.take("("):
 		n, err := p.either(depth + 1)
-		if err == nil && !p.take(")") {
+		if err == nil && p.peek() != ')' {
 			err = p.fail("a closing parenthesis is missing")
 		}
-		return n, err
+		if err != nil {
+			return nil, err
+		}
+		n.start = start
+		return p.close(n)
 	case c == '\'':
 		return p.quoted()
 	case isLetter(c):

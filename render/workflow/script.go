@@ -247,6 +247,9 @@ func (r *reader) commands(j *job, s *step, of *resource.Value) *resource.Value {
 	t := s.script.template
 	// A script that cannot be read to its end is judged as far as it can.
 	out.Items, _ = shell.Commands(shell.Script{Text: t.blank(), Span: t.place.span})
+	if len(t.exprs) > 0 {
+		t.restore(out)
+	}
 	return out
 }
 

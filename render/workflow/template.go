@@ -110,8 +110,11 @@ func (t *template) outside() string {
 	return b.String()
 }
 
-// blank returns the text with each expression replaced by a word of its length,
-// for readers of other languages.
+// mark stands for a byte of an expression in the words of other languages, in
+// which it has no meaning.
+const mark = '\x1a'
+
+// blank returns the text with each expression replaced by marks.
 func (t *template) blank() string {
 	if len(t.exprs) == 0 {
 		return t.text
@@ -119,8 +122,32 @@ func (t *template) blank() string {
 	out := []byte(t.text)
 	for _, e := range t.exprs {
 		for i := e.start; i < e.end; i++ {
-			out[i] = '_'
+			out[i] = mark
 		}
 	}
 	return string(out)
+}
+
+// restore puts the expressions back into what was read of the blank text.
+func (t *template) restore(v *resource.Value) {
+	for _, item := range v.Items {
+		t.restore(item)
+	}
+	for _, f := range v.Fields {
+		t.restore(f.Value)
+	}
+	if strings.IndexByte(v.Str, mark) < 0 {
+		return
+	}
+	var b strings.Builder
+	rest := v.Str
+	for _, e := range t.exprs {
+		n := strings.IndexByte(rest, mark)
+		if at := t.place.span(e.start, e.end); n < 0 || at.Start < v.Span.Start || at.End > v.Span.End {
+			continue
+		}
+		b.WriteString(rest[:n] + t.text[e.start:e.end])
+		rest = rest[min(len(rest), n+e.end-e.start):]
+	}
+	v.Str = b.String() + strings.ReplaceAll(rest, string(mark), "")
 }

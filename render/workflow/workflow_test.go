@@ -127,6 +127,7 @@ func TestNormalised(t *testing.T) {
 		{"on: push\njobs:\n  a:\n    steps:\n    - uses: a/b@1 # v1.2 \n", "jobs/a/steps/0/uses/comment", "v1.2", "a comment"},
 		{"on: push\njobs: {a: {steps: [{uses: a/b@v1, with: {on: true, n: 010, x: yes, none: }}]}}", "jobs/a/steps/0/with", "{on:true n:010 x:yes none:}", "inputs are strings as they are written"},
 		{"on: push\ndefaults: {run: {shell: bash}}\njobs: {a: {steps: [{run: make}]}}", "jobs/a/steps/0/run/shell", "bash", "a default shell"},
+		{"on: push\njobs: {a: {steps: [{run: 'echo \"a ${{ a }}${{ b.c }}\" ${{ d }}x | ${{ e }}'}]}}", "jobs/a/steps/0/run/commands/0", "{name:echo args:[a ${{ a }}${{ b.c }} ${{ d }}x] feeds:[${{ e }}]}", "expressions in words"},
 		{"on: push\nx: &env {A: '${{ github.head_ref }}'}\njobs: {a: {steps: [{env: *env, run: 'echo ${{ env.A }}'}]}}", "jobs/a/steps/0/expressions/1/taint", "github.head_ref", "an anchor"},
 	} {
 		if got := show(at(parse(t, usual, test.text), test.path)); got != test.want {

@@ -42,7 +42,7 @@ func (l *Local) Staged(ctx context.Context) (*Comparison, error) {
 		read <- err
 	}()
 	changes, err := l.diff(ctx, nil, base, "--cached")
-	if err = errors.Join(err, <-read); err != nil {
+	if err := errors.Join(err, <-read); err != nil {
 		return nil, err
 	}
 	cache, err := l.ahead(ctx, entries, changes)

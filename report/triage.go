@@ -151,7 +151,7 @@ type sarifSuppression struct {
 func (r *sarifResult) triaged(s *Scan, e triage.Entry) {
 	if s.Triage.Compared {
 		r.Baseline = "new"
-		if e.Status == triage.Old {
+		if e.Before {
 			r.Baseline = "unchanged"
 		}
 	}

@@ -55,6 +55,7 @@ type Entry struct {
 	Reason  string      // why it is waived, as somebody wrote
 	Note    string      // for Requested: why it is not waived
 	Expires waiver.Date // zero if nothing waives it
+	Before  bool        // it was there before, whatever else it is
 	Was     string      // the fingerprint that it had before, if that was another one
 }
 
@@ -126,13 +127,15 @@ type run struct {
 func (r *run) decide(f *finding.Finding) Entry {
 	e := Entry{Finding: f}
 	r.waive(&e)
+	if e.Before = r.Matching != nil && !r.isNew[f.Fingerprint]; e.Before {
+		if was := r.Matching.Was[f.Fingerprint]; was != f.Fingerprint {
+			e.Was = was
+		}
+	}
 	switch {
 	case e.Status == Waived:
-	case r.Matching != nil && !r.isNew[f.Fingerprint]:
-		e.Status, e.Was = Old, r.Matching.Was[f.Fingerprint]
-		if e.Was == f.Fingerprint {
-			e.Was = ""
-		}
+	case e.Before:
+		e.Status = Old
 	case r.Baseline.Has(f.Fingerprint):
 		e.Status = InBaseline
 	}

@@ -316,7 +316,8 @@ func TestIgnoreMistakes(t *testing.T) {
 		}
 		got, _, _ := strings.Cut(mistakes[0].Error(), "\n")
 		if strings.Contains(want, "a.yaml:1:3:") {
-			got = strings.Replace(got, got[:strings.Index(got, ": ")], "a.yaml:1:3", 1)
+			_, message, _ := strings.Cut(got, ": ") // where in the comment does not matter
+			got = "a.yaml:1:3: " + message
 		}
 		if got != want {
 			t.Errorf("%s: %s", text, got)

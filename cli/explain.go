@@ -32,7 +32,7 @@ Exit codes: 0 explained, 2 there is no such policy.`,
 			if len(args) == 0 {
 				return a.listPolicies(policies)
 			}
-			one := policies.Find(args[0])
+			one := setup.Find(policies.Documented(), args[0])
 			if one == nil {
 				for _, rule := range waiver.Rules() {
 					if strings.EqualFold(rule.ID, args[0]) {
@@ -57,7 +57,7 @@ Exit codes: 0 explained, 2 there is no such policy.`,
 
 // policyIDs returns all ids with their titles, as shells show them.
 func policyIDs(policies *setup.Policies) (ids []string) {
-	for _, pack := range policies.Packs {
+	for _, pack := range policies.Documented() {
 		for _, one := range pack.Policies {
 			ids = append(ids, cobra.CompletionWithDesc(one.ID, one.Title))
 		}
@@ -67,8 +67,9 @@ func policyIDs(policies *setup.Policies) (ids []string) {
 
 func (a *app) listPolicies(policies *setup.Policies) error {
 	p := a.printer()
-	for _, pack := range policies.Packs {
-		p.Printf("%s", p.Paint(fmt.Sprintf("%s: %s, %s", report.Plain(pack.Name), report.Plural(len(pack.Policies), "policy", "policies"), pack.Digest), report.Bold))
+	for _, pack := range policies.Documented() {
+		head := fmt.Sprintf("%s: %s, %s", report.Plain(pack.Name), report.Plural(len(pack.Policies), "policy", "policies"), pack.Digest)
+		p.Printf("%s", p.Paint(strings.TrimSuffix(head, ", "), report.Bold))
 		rows := table{indent: "  "}
 		for _, one := range pack.Policies {
 			rows.add(row{cells: []string{one.ID, one.Severity.String(), one.Title}})

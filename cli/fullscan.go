@@ -35,7 +35,10 @@ func (a *app) scanAll(ctx context.Context, flags setup.PolicyOptions, look bool)
 		return nil, err
 	}
 	s.inside = "."
-	scanner := scan.Scanner{Renderers: setup.Renderers(), Evaluator: policies, Options: render.Options{IncludeCRDs: true}}
+	scanner := scan.Scanner{
+		Renderers: setup.Renderers(), Evaluator: policies, Options: render.Options{IncludeCRDs: true},
+		Secrets: (&secretFlags{}).detector(flags),
+	}
 	result, _, err := s.scan(ctx, scanner)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -29,7 +29,7 @@ Exit codes: 0 written, 2 a policy cannot be read.`,
 			if err != nil {
 				return err
 			}
-			return writePolicyDocs(a.Out, policies.Packs)
+			return writePolicyDocs(a.Out, policies.Documented())
 		},
 	}
 }

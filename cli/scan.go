@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-dev/holdfast/finding"
+	"github.com/holdfast-dev/holdfast/identity"
 	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/report"
 	"github.com/holdfast-dev/holdfast/scan"
@@ -24,6 +25,7 @@ type scanCommand struct {
 	*app
 	policies policyFlags
 	scope    scopeFlags
+	secrets  secretFlags
 	failOn   string
 	outputs  []string
 	exitZero bool
@@ -40,7 +42,8 @@ func newScan(a *app) *cobra.Command {
 		Short: "Judge the manifests, Kustomize overlays and Helm charts below a path",
 		Long: `Judge the manifests, Kustomize overlays and Helm charts below a path, which is
 the current directory by default. Every file is accounted for: judged, passed
-over with a reason (-v), or reported with the line that cannot be read.
+over with a reason (-v), or reported with the line that cannot be read. All text
+files, whatever they are, are searched for secrets.
 
 Inside of a Git work tree, overlays and charts reach all of it, and paths are
 written as Git knows them, from its root.
@@ -49,7 +52,8 @@ Exit codes: 0 nothing blocks, 1 findings at or above --fail-on,
 2 something could not be judged, 3 there was nothing to judge.`,
 		Example: `  holdfast scan
   holdfast scan apps/payments --fail-on medium
-  holdfast scan --output sarif=holdfast.sarif`,
+  holdfast scan --output sarif=holdfast.sarif
+  holdfast scan --history`,
 		Args: takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd.Context(), optional(args, "."))
@@ -57,6 +61,7 @@ Exit codes: 0 nothing blocks, 1 findings at or above --fail-on,
 	}
 	o.policies.register(cmd)
 	o.scope.register(cmd)
+	o.secrets.register(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.failOn, "fail-on", "high", "lowest `severity` that gives exit code 1: info, low, medium, high, critical")
 	f.StringArrayVarP(&o.outputs, "output", "o", nil,
@@ -100,8 +105,9 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	scanner := scan.Scanner{
 		Renderers: setup.Renderers(), Evaluator: policies, Jobs: o.jobs,
 		Options: render.Options{IncludeCRDs: true}, // as the loop does
+		Secrets: o.secrets.detector(o.policies.PolicyOptions),
 	}
-	result, matching, err := scope.scan(ctx, scanner)
+	result, matching, err := o.judge(ctx, scope, scanner)
 	if err != nil {
 		return err
 	}
@@ -124,14 +130,23 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	return o.exit(s)
 }
 
+// judge scans the files of a scope, or its history.
+func (o *scanCommand) judge(ctx context.Context, s *scope, scanner scan.Scanner) (*scan.Result, *identity.Matching, error) {
+	if o.secrets.history == "" {
+		return s.scan(ctx, scanner)
+	}
+	result, err := o.secrets.search(ctx, s, scanner)
+	return result, nil, err
+}
+
 func (o *scanCommand) exit(s *report.Scan) error {
 	switch {
 	case s.Partial():
 		return exitError{ExitUndecided}
-	case s.Objects == 0 && !o.scope.staged && !o.scope.changed: // a commit may be about other files
-		return exitError{ExitNothing}
 	case s.Blocking() > 0 && !o.exitZero:
 		return exitError{ExitProblems}
+	case s.Objects == 0 && len(s.All) == 0 && s.Past == nil && !o.scope.staged && !o.scope.changed: // a commit may be about other files
+		return exitError{ExitNothing}
 	}
 	return nil
 }

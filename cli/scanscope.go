@@ -15,6 +15,7 @@ import (
 	"github.com/holdfast-dev/holdfast/identity"
 	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/scan"
+	"github.com/holdfast-dev/holdfast/secret"
 	"github.com/holdfast-dev/holdfast/setup"
 	"github.com/holdfast-dev/holdfast/source"
 	"github.com/holdfast-dev/holdfast/triage"
@@ -212,6 +213,6 @@ func (s *scope) trusted(ctx context.Context) (source.Tree, error) {
 func known(policies *setup.Policies, disabled []string) func(string) bool {
 	return func(id string) bool {
 		one := policies.Find(id)
-		return one != nil && one.ID == id || slices.Contains(disabled, id)
+		return one != nil && one.ID == id || secret.IsRule(id) || slices.Contains(disabled, id)
 	}
 }

@@ -88,10 +88,16 @@ func newExcerpt(loc resource.Location) excerpt {
 // keyOfLine is what may be seen of a line with a secret: a key, and no value.
 var keyOfLine = regexp.MustCompile(`^\s*(?:- +)*["']?[A-Za-z0-9._/-]{1,253}["']?:(?:\s+|$)`)
 
+// opaqueWord is what names do not have and tokens do: a secret can be a key.
+var opaqueWord = regexp.MustCompile(`[A-Za-z_]*[0-9][A-Za-z0-9_]{15,}|[A-Za-z0-9_]{15,}[0-9][A-Za-z0-9_]*`)
+
 // hiddenExcerpt shows the key of the line, if it has one, and no value.
 func hiddenExcerpt(loc resource.Location) excerpt {
 	line, start, end := markedLine(loc)
 	key := keyOfLine.FindString(line)
+	if opaqueWord.MatchString(key) {
+		key = ""
+	}
 	rest := ""
 	if strings.TrimSpace(line[len(key):]) != "" {
 		rest = resource.Mask

@@ -119,7 +119,7 @@ func newSARIFResult(f *finding.Finding, rule int, hashes map[*source.File][]stri
 		Properties:   map[string]any{"cause": f.Cause, "field": f.Field},
 		Occurrences:  max(f.Count, 1),
 	}
-	if file := f.Location.File; file != nil {
+	if file := f.Location.File; file != nil && !f.Hidden() { // a hash of a line can be guessed at
 		if hashes[file] == nil {
 			hashes[file] = lineHashes(file.Content)
 		}

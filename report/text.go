@@ -146,13 +146,18 @@ func (p *Printer) summary(s *Scan, opts TextOptions) {
 	if s.Partial() {
 		p.hang(p.Paint("Incomplete", Bold, Red)+": ", len("Incomplete: "), incomplete(s))
 	}
-	objects := Plural(s.Objects, "object", "objects")
-	if s.Renders > 0 {
-		objects += fmt.Sprintf(" (%s)", Plural(s.Renders, "render", "renders"))
-	}
 	skipped := Plural(len(s.Skipped), "file", "files")
 	if len(s.Skipped) > 0 && !opts.Verbose {
 		skipped += " (`-v` lists them)"
+	}
+	if s.Past != nil {
+		p.hang("", 0, fmt.Sprintf("Searched %s of files (%.1f MB) in %s; passed over %s.",
+			Plural(s.Past.Versions, "version", "versions"), float64(s.Past.Bytes)/1e6, seconds(s.Elapsed), skipped))
+		return
+	}
+	objects := Plural(s.Objects, "object", "objects")
+	if s.Renders > 0 {
+		objects += fmt.Sprintf(" (%s)", Plural(s.Renders, "render", "renders"))
 	}
 	p.hang("", 0, fmt.Sprintf("Checked %s as %s against %s in %s; passed over %s.",
 		Plural(s.Files, "file", "files"), objects, Plural(s.Policies, "policy", "policies"), seconds(s.Elapsed), skipped))
@@ -168,7 +173,7 @@ func conclusion(s *Scan) string {
 		return counts(s)
 	case s.Partial():
 		return "No problems found in what could be judged."
-	case s.Objects == 0:
+	case s.Objects == 0 && s.Past == nil:
 		return "There was nothing to judge."
 	}
 	if s.Triage != nil && s.Triage.Compared {

@@ -56,6 +56,7 @@ type Result struct {
 	Renders  int // units of kustomize and Helm
 	Elapsed  time.Duration
 
+	Past      *Past                // if it is the history that was scanned
 	Resources []*resource.Resource // if the scanner keeps them
 }
 

@@ -109,5 +109,5 @@ var kinds = [...]kind{
 
 	{name: "authorization header", rule: assignments, keywords: []string{"basic "}, pattern: `(?i)authorization\b["']?[:=, ]*["']?basic[ \t]+([A-Za-z0-9+/]{8,}={0,2})`, check: opaque, accept: acceptLogin, guessable: true},
 	{name: "bearer token", rule: assignments, keywords: []string{"bearer "}, pattern: `(?i)authorization\b["']?[:=, ]*["']?bearer[ \t]+([A-Za-z0-9._~+/-]{16,}={0,2})`, accept: acceptBearer, guessable: true},
-	{name: "secret setting", rule: assignments, keywords: settingWords, parse: parseSetting, guessable: true},
+	{name: "secret in a setting", rule: assignments, keywords: settingWords, parse: parseSetting, guessable: true},
 }

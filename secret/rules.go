@@ -1,10 +1,6 @@
 package secret
 
-import (
-	"strings"
-
-	"github.com/holdfast-dev/holdfast/finding"
-)
+import "github.com/holdfast-dev/holdfast/finding"
 
 // The families of secrets, as indices of rules.
 const (
@@ -113,7 +109,7 @@ func Rules() []*finding.Rule {
 // IsRule reports whether an id is that of a rule.
 func IsRule(id string) bool {
 	for i := range rules {
-		if strings.EqualFold(rules[i].ID, id) {
+		if rules[i].ID == id {
 			return true
 		}
 	}

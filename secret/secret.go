@@ -71,14 +71,14 @@ func (d *Detector) Find(path string, content []byte) []Hit {
 	in := classify(path, content)
 	var hits []Hit
 	candidates(content, func(k *kind, start, end, at int) {
-		if in.exempts(k) || slices.Contains(d.Without, rules[k.rule].ID) {
+		if in.exempts(k) {
 			return
 		}
 		k.find(in, content[start:end], at, func(from, to int) {
 			hits = append(hits, Hit{Rule: &rules[k.rule], Kind: k.name, Span: source.Span{Start: start + from, End: start + to}, guessable: k.guessable})
 		})
 	})
-	return distinct(hits)
+	return slices.DeleteFunc(distinct(hits), func(h Hit) bool { return slices.Contains(d.Without, h.Rule.ID) })
 }
 
 // distinct sorts hits and drops those that overlap with one of a kind that is

@@ -11,8 +11,12 @@ import (
 var secretsFile = source.NewFile("secrets-in-files/rules", nil)
 
 // Documented returns everything that can be explained: the packs, and as one
-// more the rules for secrets in files, which are not written in CEL.
+// more of the built-in ones the rules for secrets in files, which are not written
+// in CEL.
 func (p *Policies) Documented() []*policy.Pack {
+	if !p.builtin {
+		return p.Packs
+	}
 	pack := &policy.Pack{Name: "secrets"}
 	for _, rule := range secret.Rules() {
 		pack.Policies = append(pack.Policies, &policy.Policy{

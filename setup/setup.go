@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-dev/holdfast/policy/cel"
 	"github.com/holdfast-dev/holdfast/policy/packs"
 	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/secret"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -31,6 +32,8 @@ type Policies struct {
 	policy.Evaluator
 	Packs  []*policy.Pack
 	Digest string // of all packs and of what was disabled
+
+	builtin bool // they are among the packs
 }
 
 // LoadPolicies reads and compiles packs.
@@ -65,7 +68,7 @@ func LoadPolicies(opts PolicyOptions) (*Policies, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Policies{Evaluator: engine, Packs: all, Digest: digest(all, opts.Disable, opts.Params)}, nil
+	return &Policies{Evaluator: engine, Packs: all, Digest: digest(all, opts.Disable, opts.Params), builtin: !opts.NoBuiltin}, nil
 }
 
 // LoadPack reads the pack in a directory of this machine.
@@ -78,8 +81,11 @@ func LoadPack(dir string) (*policy.Pack, error) {
 }
 
 // Find returns the policy with an id among those that are decoded, or nil.
-func (p *Policies) Find(id string) *policy.Policy {
-	for _, pack := range p.Packs {
+func (p *Policies) Find(id string) *policy.Policy { return Find(p.Packs, id) }
+
+// Find returns the policy of packs with an id, in either case, or nil.
+func Find(packs []*policy.Pack, id string) *policy.Policy {
+	for _, pack := range packs {
 		for _, one := range pack.Policies {
 			if strings.EqualFold(one.ID, id) {
 				return one
@@ -100,7 +106,7 @@ func (p *Policies) Number() (n int) {
 // disable leaves policies out. An id that does not exist is an error, since
 // somebody believes that it changes something.
 func disable(all []*policy.Pack, ids []string) ([]*policy.Pack, error) {
-	left := slices.Clone(ids)
+	left := slices.DeleteFunc(slices.Clone(ids), secret.IsRule)
 	var out []*policy.Pack
 	for _, pack := range all {
 		disabled := func(p *policy.Policy) bool {

@@ -28,7 +28,7 @@ var layers = map[string]int{
 	"identity": 3, "waiver": 3, "triage": 4,
 	"render/worker": 3, "render/image": 3, "render/shell": 3,
 	"policy/cel": 4, "policy/packs": 4, "policy/admission": 4,
-	"render/manifest": 4, "render/kustomize": 4, "render/helm": 4, "render/dockerfile": 4, "render/workflow": 4,
+	"render/manifest": 4, "render/kustomize": 4, "render/helm": 4, "render/dockerfile": 4, "render/compose": 4, "render/workflow": 4,
 	"target/kube": 4, "scan": 4, "config": 4,
 	"policy/packs/check": 5,
 	"report":             5, "reconcile": 5, "setup": 5,

@@ -92,7 +92,7 @@ var nouns = map[string]struct {
 	"ephemeralContainers": {"ephemeral container", true}, "volumes": {"volume", true},
 	"env": {"variable", true}, "envFrom": {"source", true}, "ports": {"port", true},
 	"volumeMounts": {"mount", true}, "sysctls": {"sysctl", true},
-	"stages": {"stage", true}, "commands": {"command", true},
+	"stages": {"stage", true}, "commands": {"command", true}, "services": {"service", true},
 	"jobs": {"job", true}, "steps": {"step", true}, "expressions": {"expression", true},
 	"rules": {"rule", false}, "subjects": {"subject", false}, "webhooks": {"webhook", false},
 	"externalIPs": {"external IP", false},

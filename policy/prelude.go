@@ -18,6 +18,7 @@ func Prelude(platform resource.Platform) []Variable { return preludes[platform] 
 var preludes = map[resource.Platform][]Variable{
 	resource.Kubernetes:    kubernetesPrelude,
 	resource.Dockerfile:    dockerfilePrelude,
+	resource.Compose:       composePrelude,
 	resource.GitHubActions: githubPrelude,
 }
 

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 
 	"github.com/holdfast-dev/holdfast/render"
+	"github.com/holdfast-dev/holdfast/render/compose"
 	"github.com/holdfast-dev/holdfast/render/dockerfile"
 	"github.com/holdfast-dev/holdfast/render/helm"
 	"github.com/holdfast-dev/holdfast/render/kustomize"
@@ -60,13 +61,14 @@ var formats = []struct {
 }
 
 // treeFormats are those whose files are read with a look at others: one beside a
-// Dockerfile says what it may copy.
+// Dockerfile says what it may copy, one beside a Compose file has its variables.
 var treeFormats = []struct {
 	platform resource.Platform
 	claims   func(source.Tree, string) bool
 	parse    render.TreeParser
 }{
 	{resource.Dockerfile, dockerfile.Claims, dockerfile.Parse},
+	{resource.Compose, compose.Claims, compose.Parse},
 }
 
 // ReadExample reads an example of a policy. It is a policy.Reader.

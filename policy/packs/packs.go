@@ -1,6 +1,11 @@
 // Package packs holds the policies that are part of the program, as data: one
 // folder for each area, one file for each policy.
 //
+//	compose/access             what services may do on their machine
+//	compose/images             what services are made of
+//	compose/network            who reaches them
+//	compose/operation          limits, restarts, health and logs
+//	compose/secrets            secrets in Compose files
 //	dockerfile/images             what images are built from
 //	dockerfile/secrets            secrets that end in images or their history
 //	dockerfile/commands           what RUN does: downloads, packages, rights
@@ -39,7 +44,7 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-//go:embed dockerfile github-actions kubernetes
+//go:embed compose dockerfile github-actions kubernetes
 var files embed.FS
 
 // What is known of the packs without reading them; see policy/packs/check.

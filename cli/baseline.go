@@ -40,7 +40,7 @@ func (a *app) createBaseline(ctx context.Context, flags setup.PolicyOptions) err
 	if err != nil {
 		return err
 	}
-	defer full.Close() //nolint:errcheck // nothing of it is written
+	defer full.Close()
 	if full.has(triage.BaselinePath) {
 		return withHint(fmt.Errorf("there is a baseline already: %s", triage.BaselinePath),
 			"it may only shrink: `holdfast baseline update` removes what is mended")
@@ -78,7 +78,7 @@ func (a *app) updateBaseline(ctx context.Context, flags setup.PolicyOptions) err
 	if err != nil {
 		return err
 	}
-	defer full.Close() //nolint:errcheck // nothing of it is written
+	defer full.Close()
 	if full.in.Baseline == nil {
 		return withHint(fmt.Errorf("there is no baseline: %s", triage.BaselinePath), "`holdfast baseline create` writes one")
 	}

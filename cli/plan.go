@@ -111,8 +111,11 @@ func (o *planCommand) decide(ctx context.Context, cfg *config.Config, app *confi
 	judged := scan.Judge(ctx, policies, resource.NewSet(r.Resources), policy.Rendered)
 	decision := reconcile.Decide(*app, r, judged, gate.Waived{}, reconcile.Revision{}, known)
 	for i, reason := range decision.Reasons {
-		if reason.Check == "signature" {
+		switch reason.Check {
+		case "signature":
 			decision.Reasons[i].Message = "files carry none; the loop verifies the commit"
+		case "waivers":
+			decision.Reasons[i].Message = "the commit proves who approved them; the loop looks at it"
 		}
 	}
 	return decision, nil

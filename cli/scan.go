@@ -101,7 +101,7 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	defer scope.Close() //nolint:errcheck // nothing is written
+	defer scope.Close()
 	scanner := scan.Scanner{
 		Renderers: setup.Renderers(), Evaluator: policies, Jobs: o.jobs,
 		Options: render.Options{IncludeCRDs: true}, // as the loop does

@@ -67,7 +67,7 @@ func (o *waiveRequest) run(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	defer full.Close() //nolint:errcheck // nothing of it is written
+	defer full.Close()
 	f, err := full.find(id)
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func (a *app) seal(ctx context.Context, flags setup.PolicyOptions, ids []string)
 	if err != nil {
 		return err
 	}
-	defer full.Close() //nolint:errcheck // nothing of it is written
+	defer full.Close()
 	if full.in.Waivers == nil {
 		return fmt.Errorf("there is no %s", waiver.Path)
 	}
@@ -242,7 +242,7 @@ func (a *app) listWaivers(ctx context.Context, flags setup.PolicyOptions) error 
 	if err != nil {
 		return err
 	}
-	defer full.Close() //nolint:errcheck // nothing of it is written
+	defer full.Close()
 	if full.in.Waivers == nil {
 		return a.say("There are no waivers that can be read in %s.", waiver.Path)
 	}

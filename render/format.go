@@ -22,6 +22,24 @@ type Format interface {
 // of its format, and is something else.
 var ErrOtherFormat = errors.New("not in the format that the name of the file promises")
 
+// Note is an error of a Parser that is none: what it has to say of other files.
+type Note struct {
+	Used    []string  // files that had a part in the result
+	Skipped []Skipped // what the file names, and is out of reach
+}
+
+func (Note) Error() string { return "a note about other files" }
+
+// WithoutNotes returns the errors of a Parser that are some.
+func WithoutNotes(err error) error {
+	return errors.Join(slices.DeleteFunc(unjoin(err), isNote)...)
+}
+
+func isNote(err error) bool {
+	_, is := errors.AsType[Note](err)
+	return is
+}
+
 // Parser reads one file. What could be read comes along with the error, which
 // lists every mistake; those with places are a Problem or a resource.SyntaxError.
 type Parser func(*source.File) ([]*resource.Resource, error)
@@ -70,6 +88,11 @@ func (f *format) Render(_ context.Context, tree source.Tree, path string, _ Opti
 		result.Files = []string{path}
 	}
 	for _, one := range unjoin(err) {
+		if note, ok := errors.AsType[Note](one); ok {
+			result.Files = append(result.Files, note.Used...)
+			result.Skipped = append(result.Skipped, note.Skipped...)
+			continue
+		}
 		result.Problems = append(result.Problems, AsProblem(path, one))
 	}
 	for _, r := range resources {

@@ -18,6 +18,8 @@ import (
 //	ValidatingAdmissionPolicyBinding  where a policy holds, how severe it is, and
 //	                                  the object that it reads as `params`
 //	ValidatingPolicy                  that of Kyverno, of the same words
+//	ConstraintTemplate, constraints   those of Gatekeeper, as far as they are
+//	                                  written in CEL: see gatekeeper.go
 //
 // A policy with several objects for params becomes several.
 
@@ -25,6 +27,7 @@ import (
 type admissionDocs struct {
 	policies, bindings, params []admissionDoc
 	kinds                      []kindRef // of params
+	templates, constraints     []admissionDoc
 }
 
 type admissionDoc struct {
@@ -55,7 +58,7 @@ func (k kindRef) isBinding() bool {
 // belongs to them. Files that cannot be read are somebody else's to report.
 func findAdmission(files ...*source.File) *admissionDocs {
 	a := &admissionDocs{}
-	each(files, []string{"ValidatingAdmissionPolicy", "ValidatingPolicy"}, func(doc admissionDoc) {
+	each(files, []string{"ValidatingAdmissionPolicy", "ValidatingPolicy", gatekeeper}, func(doc admissionDoc) {
 		switch k := kindRefOf(doc.root); {
 		case k.isPolicy():
 			a.policies = append(a.policies, doc)
@@ -64,6 +67,10 @@ func findAdmission(files ...*source.File) *admissionDocs {
 			}
 		case k.isBinding():
 			a.bindings = append(a.bindings, doc)
+		case k.isTemplate():
+			a.templates = append(a.templates, doc)
+		case k.isConstraint():
+			a.constraints = append(a.constraints, doc)
 		}
 	})
 	if len(a.kinds) > 0 {
@@ -97,7 +104,7 @@ func each(files []*source.File, words []string, do func(admissionDoc)) {
 // owns reports whether a document is one of a's.
 func (a *admissionDocs) owns(root *resource.Value) bool {
 	k := kindRefOf(root)
-	return k.isPolicy() || k.isBinding() || slices.Contains(a.kinds, k)
+	return k.isPolicy() || k.isBinding() || k.isTemplate() || k.isConstraint() || slices.Contains(a.kinds, k)
 }
 
 // decode returns the policies, and all mistakes.
@@ -112,7 +119,8 @@ func (a *admissionDocs) decode() (all []*Policy, errs []error) {
 		bound, mistakes := a.bind(p, doc)
 		all, errs = append(all, bound...), append(errs, mistakes...)
 	}
-	return all, errs
+	constrained, mistakes := a.constrain()
+	return append(all, constrained...), append(errs, mistakes...)
 }
 
 // Annotations that say what a person wants to know. The first are those of an
@@ -124,17 +132,8 @@ const (
 
 // admissionPolicy reads all of a policy but its bindings.
 func (d *decoder) admissionPolicy(doc admissionDoc) *Policy {
-	p := &Policy{File: doc.file, Span: doc.span, Imported: true}
-	meta, spec := doc.root.Get("metadata"), doc.root.Get("spec")
-	if p.ID = meta.Get("name").Text(); p.ID == "" {
-		d.fail(doc.span, "", "field %q is missing in metadata", "name")
-	}
-	annotation := func(name string) string { return strings.TrimSpace(meta.Get("annotations").Get(name).Text()) }
-	p.Title = cmp.Or(annotation(annotationPrefix+"title"), "The admission policy "+p.ID+" holds")
-	p.Why = cmp.Or(annotation(annotationPrefix+"why"), annotation(annotationDescription), "An API server that has this policy refuses the object, or warns of it.")
-	p.Remediation = cmp.Or(annotation(annotationPrefix+"remediation"), "Change the object as the message says.")
-	p.References = strings.Fields(annotation(annotationPrefix + "references"))
-	p.Controls = strings.Fields(annotation(annotationPrefix + "controls"))
+	p := d.describe(doc)
+	spec := doc.root.Get("spec")
 	if spec == nil {
 		d.fail(doc.span, "", "field %q is missing in the policy", "spec")
 		return p
@@ -158,11 +157,30 @@ func (d *decoder) admissionPolicy(doc admissionDoc) *Policy {
 	if kindRefOf(doc.root).isKyverno() {
 		p.Severity = severityOf(spec.Get("validationActions"))
 	}
-	if stated, err := finding.ParseSeverity(annotation(annotationPrefix + "severity")); err == nil {
+	if stated, err := finding.ParseSeverity(annotation(doc, annotationPrefix+"severity")); err == nil {
 		p.Severity = stated
 	}
 	d.notKnownBefore(p)
 	return p
+}
+
+// describe returns a policy with what its metadata says of it.
+func (d *decoder) describe(doc admissionDoc) *Policy {
+	p := &Policy{File: doc.file, Span: doc.span, Imported: true}
+	if p.ID = doc.root.Get("metadata").Get("name").Text(); p.ID == "" {
+		d.fail(doc.span, "", "field %q is missing in metadata", "name")
+	}
+	p.Title = cmp.Or(annotation(doc, annotationPrefix+"title"), "The admission policy "+p.ID+" holds")
+	p.Why = cmp.Or(annotation(doc, annotationPrefix+"why"), annotation(doc, annotationDescription), annotation(doc, "description"),
+		"An API server that has this policy refuses the object, or warns of it.")
+	p.Remediation = cmp.Or(annotation(doc, annotationPrefix+"remediation"), "Change the object as the message says.")
+	p.References = strings.Fields(annotation(doc, annotationPrefix+"references"))
+	p.Controls = strings.Fields(annotation(doc, annotationPrefix+"controls"))
+	return p
+}
+
+func annotation(doc admissionDoc, name string) string {
+	return strings.TrimSpace(doc.root.Get("metadata").Get("annotations").Get(name).Text())
 }
 
 // admissionVariable is like variable, but may have the name of one of ours,

@@ -33,6 +33,20 @@ spec:
   auditAnnotations: [{key: replicas, valueExpression: string(object.spec.replicas)}]
 `
 
+const constraintTemplate = `apiVersion: templates.gatekeeper.sh/v1
+kind: ConstraintTemplate
+metadata: {name: k8slabels}
+spec:
+  crd: {spec: {names: {kind: K8sLabels}}}
+  targets:
+  - target: admission.k8s.gatekeeper.sh
+    code:
+    - engine: K8sNativeValidation
+      source:
+        validations:
+        - {expression: "variables.params.labels.all(l, l in variables.anyObject.metadata.?labels.orValue({}))", message: a label is missing}
+`
+
 func files(texts ...string) (all []*source.File) {
 	for i, text := range texts {
 		all = append(all, source.NewFile(string(rune('a'+i))+".yaml", []byte(text)))
@@ -90,6 +104,12 @@ spec:
   matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: ["*"], resources: [pods]}]}
   validations: [{expression: "'team' in object.metadata.labels"}]
 `}, []imported{{"labels", finding.High, nil, nil}}},
+		{"those of Gatekeeper", []string{constraintTemplate, "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: K8sLabels\nmetadata: {name: team}\n" +
+			"spec: {enforcementAction: warn, match: {kinds: [{apiGroups: [apps], kinds: [Deployment]}], excludedNamespaces: [kube-*, mesh]}, parameters: {labels: [team]}}\n"},
+			[]imported{{"K8sLabels.team", finding.Medium, []string{
+				"(object.kind != 'Namespace' && object.?metadata.?namespace.orValue('') == '' || !(" +
+					`(object.kind == 'Namespace' ? object.metadata.name : object.metadata.namespace).startsWith("kube-")` +
+					` || (object.kind == 'Namespace' ? object.metadata.name : object.metadata.namespace) == "mesh"))`}, []string{"labels"}}}},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			pack, err := policy.NewPack("acme", files(tt.files...))
@@ -141,6 +161,8 @@ func TestAdmissionPolicyMistakes(t *testing.T) {
 		{"params that are not there", change("  failurePolicy", "  paramKind: {apiVersion: v1, kind: ConfigMap}\n  failurePolicy"),
 			"a.yaml:9:14: the policy reads a ConfigMap as params, and no binding leads to one"},
 		{"no name", change("  name: replicas.example.com\n", ""), `a.yaml:1:1: field "name" is missing in metadata`},
+		{"a template in Rego", strings.Replace(constraintTemplate, "K8sNativeValidation", "Rego", 1), "a.yaml:1:1: the template is not written in CEL"},
+		{"a template without a constraint", constraintTemplate, "a.yaml:1:1: no constraint uses the template"},
 		{"two of one name", replicaPolicy + "---\n" + replicaPolicy, "the id replicas.example.com is that of another policy"},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
@@ -157,6 +179,7 @@ func TestAdmissionPolicyMistakes(t *testing.T) {
 // or with mistakes.
 func FuzzAdmissionPolicies(f *testing.F) {
 	f.Add([]byte(replicaPolicy))
+	f.Add([]byte(constraintTemplate + "---\n{apiVersion: constraints.gatekeeper.sh/v1, kind: K8sLabels, metadata: {name: a}, spec: {match: 1}}\n"))
 	f.Add([]byte("apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\nspec: {matchConstraints: [1], paramKind: 7}\n"))
 	f.Add([]byte("apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicyBinding\nspec: {policyName: [], matchResources: {namespaceSelector: 1}}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -11,7 +11,6 @@ import (
 // admissionMatch reads the matchConstraints of an admission policy. A manifest
 // is an object that is created.
 func (d *decoder) admissionMatch(v *resource.Value, p *Policy) {
-	d.refuseField(v, "excludeResourceRules")
 	for _, rule := range items(v.Get("resourceRules")) {
 		d.refuseField(rule, "resourceNames")
 		if operations := texts(rule.Get("operations")); !slices.ContainsFunc(operations, func(o string) bool { return o == "*" || o == "CREATE" || o == "UPDATE" }) {

@@ -64,3 +64,42 @@ spec:
 		})
 	}
 }
+
+// TestConstraints judges by a template of Gatekeeper.
+func TestConstraints(t *testing.T) {
+	template := source.NewFile("template.yaml", []byte(`apiVersion: templates.gatekeeper.sh/v1
+kind: ConstraintTemplate
+metadata: {name: k8slabels}
+spec:
+  crd: {spec: {names: {kind: K8sLabels}}}
+  targets:
+  - code:
+    - engine: K8sNativeValidation
+      source:
+        variables: [{name: wanted, expression: variables.params.labels}]
+        validations: [{expression: "variables.wanted.all(l, l in variables.anyObject.metadata.labels)"}]
+`))
+	constraint := source.NewFile("constraint.yaml", []byte(`apiVersion: constraints.gatekeeper.sh/v1beta1
+kind: K8sLabels
+metadata: {name: team}
+spec: {match: {kinds: [{apiGroups: [""], kinds: [Pod]}], namespaces: ["shop-*"]}, parameters: {labels: [team]}}
+`))
+	pack, err := policy.NewPack("acme", []*source.File{template, constraint})
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := cel.New(pack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for manifest, want := range map[string]policy.Verdict{
+		"{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: shop-1, labels: {team: a}}}": policy.Pass,
+		"{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: shop-1, labels: {a: b}}}":    policy.Fail,
+		"{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: other, labels: {a: b}}}":     policy.Skip,
+	} {
+		all := parse(t, manifest)
+		if results := judge(engine, all[0], resource.NewSet(all)); len(results) != 1 || results[0].Verdict != want {
+			t.Errorf("%s: got %+v, want %s", manifest, results, want)
+		}
+	}
+}

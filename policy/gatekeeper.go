@@ -1,0 +1,148 @@
+package policy
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/holdfast-dev/holdfast/finding"
+	"github.com/holdfast-dev/holdfast/resource"
+)
+
+// A constraint of Gatekeeper says where a template holds, and with which
+// parameters: each is a policy, if the template is written in CEL.
+
+const gatekeeper = "gatekeeper.sh/"
+
+func (k kindRef) isTemplate() bool {
+	return strings.HasPrefix(k.apiVersion, "templates."+gatekeeper) && k.kind == "ConstraintTemplate"
+}
+
+func (k kindRef) isConstraint() bool {
+	return strings.HasPrefix(k.apiVersion, "constraints."+gatekeeper)
+}
+
+// constrain returns a policy for each constraint of the templates.
+func (a *admissionDocs) constrain() (all []*Policy, errs []error) {
+	for _, template := range a.templates {
+		d := &decoder{file: template.file}
+		base := d.templatePolicy(template)
+		kind := template.root.Get("spec").Get("crd").Get("spec").Get("names").Get("kind").Text()
+		used := false
+		for _, constraint := range a.constraints {
+			if kindRefOf(constraint.root).kind != kind {
+				continue
+			}
+			used = true
+			c := &decoder{file: constraint.file}
+			all, errs = append(all, c.constraint(constraint, base)), append(errs, c.sorted()...)
+		}
+		if len(d.errs) == 0 && !used {
+			d.fail(template.span, "put a "+kind+" into the pack that says where it holds", "no constraint uses the template")
+		}
+		errs = append(errs, d.sorted()...)
+	}
+	return all, errs
+}
+
+// celSource returns what a template has in CEL, or nil.
+func (d *decoder) celSource(doc admissionDoc) *resource.Value {
+	for _, target := range items(doc.root.Get("spec").Get("targets")) {
+		for _, code := range items(target.Get("code")) {
+			if code.Get("engine").Text() == "K8sNativeValidation" {
+				return code.Get("source")
+			}
+		}
+	}
+	d.fail(doc.span, "leave the template to Gatekeeper", "the template is not written in CEL")
+	return nil
+}
+
+// templatePolicy returns the policy of a template, with the variables that
+// Gatekeeper declares.
+func (d *decoder) templatePolicy(doc admissionDoc) *Policy {
+	p, source := d.describe(doc), d.celSource(doc)
+	if source == nil {
+		return p
+	}
+	p.Variables = []Variable{{Name: "anyObject", Expression: "object"}, {Name: "params", Expression: "params"}}
+	ignore := func(*resource.Value) {}
+	d.object(source, "source", fields{
+		"failurePolicy":   func(v *resource.Value) { p.IgnoreErrors = v.Text() == "Ignore" },
+		"matchConditions": d.each("matchConditions", func(v *resource.Value) { d.condition(v, p) }),
+		"variables":       d.each("variables", func(v *resource.Value) { d.admissionVariable(v, p) }),
+		"validations":     d.each("validations", func(v *resource.Value) { d.admissionValidation(v, p) }),
+		"generateVAP":     ignore,
+	}, "validations")
+	d.notKnownBefore(p)
+	return p
+}
+
+// constraint returns the policy of a template with where it holds, its parameters,
+// and how severe it is. Its expressions stay those of the template's file.
+func (d *decoder) constraint(doc admissionDoc, template *Policy) *Policy {
+	one := *template
+	p := &one
+	p.Conditions = slices.Clone(template.Conditions)
+	kind, spec := kindRefOf(doc.root).kind, doc.root.Get("spec")
+	p.ID = kind + "." + d.describe(doc).ID
+	p.Severity = map[string]finding.Severity{"dryrun": finding.Low, "warn": finding.Medium}[spec.Get("enforcementAction").Text()]
+	if p.Severity == 0 {
+		p.Severity = finding.High
+	}
+	if parameters := spec.Get("parameters"); parameters != nil {
+		for _, f := range parameters.Fields {
+			p.Params = append(p.Params, Param{Name: f.Key, Value: f.Value})
+		}
+	}
+	match := spec.Get("match")
+	for _, kinds := range items(match.Get("kinds")) {
+		p.Match = append(p.Match, Match{Groups: texts(kinds.Get("apiGroups")), Kinds: texts(kinds.Get("kinds"))})
+	}
+	if len(p.Match) == 0 {
+		p.Match = []Match{{Groups: []string{"*"}, Kinds: []string{"*"}}}
+	}
+	d.refuseField(match, "source")
+	for _, where := range []string{
+		d.selector(match.Get("labelSelector"), "object.?metadata.?labels.orValue({})", ""),
+		namespaced(d.selector(match.Get("namespaceSelector"), namespaceLabels, namespaceName)),
+		namespaced(globs(match.Get("namespaces"), "")),
+		namespaced(globs(match.Get("excludedNamespaces"), "!")),
+	} {
+		if where != "" {
+			p.Conditions = append(p.Conditions, Condition{Name: "match", Expression: where, Span: p.Span})
+		}
+	}
+	return p
+}
+
+func namespaced(condition string) string {
+	if condition == "" {
+		return ""
+	}
+	return "(" + noNamespace + " || " + condition + ")"
+}
+
+// globs returns a condition for names of namespaces, which may begin or end in an
+// asterisk.
+func globs(v *resource.Value, not string) string {
+	var any []string
+	for _, glob := range texts(v) {
+		head, tail := strings.HasPrefix(glob, "*"), strings.HasSuffix(glob, "*")
+		name := strconv.Quote(strings.Trim(glob, "*"))
+		switch {
+		case head && tail:
+			any = append(any, namespaceName+".contains("+name+")")
+		case head:
+			any = append(any, namespaceName+".endsWith("+name+")")
+		case tail:
+			any = append(any, namespaceName+".startsWith("+name+")")
+		default:
+			any = append(any, namespaceName+" == "+name)
+		}
+	}
+	if len(any) == 0 {
+		return ""
+	}
+	return not + "(" + strings.Join(any, " || ") + ")"
+}

@@ -48,7 +48,8 @@ type Script struct {
 }
 
 // Commands returns the simple commands of a script, in the order of the text.
-// When the script is broken, those that could be read come with the error.
+// Those of a script that is broken come with the error; where only its end is
+// missing, there is none.
 func Commands(s Script) ([]*resource.Value, error) { return commands(s, 0) }
 
 // Call returns the commands of a program that is called with words, without a

@@ -4,9 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
 	"github.com/holdfast-dev/holdfast/policy"
 )
 
@@ -98,9 +95,9 @@ func (x *exporter) rules(m policy.Match) (all []ResourceRule) {
 			if !m.Matches(s.group, kind) {
 				continue
 			}
-			known[kind], known[plural(kind)] = true, true
+			known[kind], known[policy.Plural(kind)] = true, true
 			x.kinds = append(x.kinds, kind)
-			resources = append(resources, plural(kind))
+			resources = append(resources, policy.Plural(kind))
 		}
 		if len(resources) > 0 {
 			add([]string{s.group}, s.version, resources...)
@@ -135,7 +132,7 @@ func (x *exporter) operations() []string {
 func (m *MatchConstraints) withDebuggers() {
 	for i, rule := range m.ResourceRules {
 		if slices.Contains(rule.Resources, "pods") && slices.Contains(rule.Operations, "UPDATE") {
-			m.ResourceRules[i].Resources = append(rule.Resources, "pods/ephemeralcontainers")
+			m.ResourceRules[i].Resources = slices.Concat(rule.Resources, []string{"pods/ephemeralcontainers"})
 		}
 	}
 }
@@ -144,7 +141,7 @@ func (m *MatchConstraints) withDebuggers() {
 func custom(m policy.Match, known map[string]bool) (names, resources []string) {
 	for _, kind := range m.Kinds {
 		if !known[kind] && !slices.Contains(exempt, kind) {
-			names, resources = append(names, kind), append(resources, plural(kind))
+			names, resources = append(names, kind), append(resources, policy.Plural(kind))
 		}
 	}
 	for _, resource := range m.Resources {
@@ -184,10 +181,4 @@ func builtIn(group string) bool {
 		}
 	}
 	return slices.Contains(gone, group)
-}
-
-// plural guesses the resource of a kind, as generators of custom resources do.
-func plural(kind string) string {
-	resource, _ := meta.UnsafeGuessKindToResource(schema.GroupVersionKind{Kind: kind})
-	return resource.Resource
 }

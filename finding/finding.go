@@ -8,6 +8,7 @@
 //	             renames and reordering, since no path or line is in it
 //	Cause        the one place to mend for many occurrences of a finding
 //	Hidden       a finding whose source text may hold a secret
+//	Fix          how it can be mended: the edits, and what has to be known first
 //
 // Everything that finds something (policies, integrity, drift) ends as a
 // Finding; what shows findings knows nothing else.
@@ -97,6 +98,7 @@ type Finding struct {
 	Location  resource.Location
 	Via       []string // rendering steps between the location and the subject
 	Count     int      // occurrences with the same Cause, this one included; 0 counts as 1
+	Fix       *Fix     // how it can be mended; nil where nobody asked or nothing is known
 
 	Material    string // digest of the offending value: changes when that does; empty where not even that may be told
 	Fingerprint string // "hf1:" and 128 bits in hexadecimal

@@ -88,6 +88,7 @@ func (d *decoder) spec(v *resource.Value, p *Policy) {
 		"severityRules":    d.each("severityRules", func(v *resource.Value) { d.severityRule(v, p) }),
 		"relations":        d.each("relations", func(v *resource.Value) { d.relation(v, p) }),
 		"validations":      d.each("validations", func(v *resource.Value) { d.validation(v, p) }),
+		"fixes":            d.each("fixes", func(v *resource.Value) { d.fix(v, p) }),
 		"examples":         d.each("examples", func(v *resource.Value) { d.example(v, p) }),
 	}, "title", "severity", "why", "remediation", "validations")
 	if v.Kind == resource.Map && p.Platform == resource.Kubernetes && v.Get("match") == nil && v.Get("matchConstraints") == nil {
@@ -298,11 +299,12 @@ func (d *decoder) example(v *resource.Value, p *Policy) {
 		}
 	}
 	d.object(v, "an example", fields{
-		"name":  d.text("name", &e.Name),
-		"file":  d.text("file", &e.File),
-		"at":    d.texts("at", &e.At),
-		"stage": d.stage(&e.Stage),
-		"pass":  verdict("pass", Pass), "fail": verdict("fail", Fail),
+		"name":    d.text("name", &e.Name),
+		"file":    d.text("file", &e.File),
+		"at":      d.texts("at", &e.At),
+		"stage":   d.stage(&e.Stage),
+		"unfixed": d.boolean("unfixed", &e.Unfixed),
+		"pass":    verdict("pass", Pass), "fail": verdict("fail", Fail),
 		"skip": verdict("skip", Skip), "unknown": verdict("unknown", Unknown),
 	}, "name")
 	if v.Kind == resource.Map && verdicts != 1 {

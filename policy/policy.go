@@ -11,6 +11,8 @@
 //	Verdict     pass, fail, skip, unknown or error; unknown is never pass and
 //	            never fail
 //	Result      one policy's verdict on one resource, with the failing values
+//	Fix         how what fails is mended: changes of the resource, as data
+//	Mend        a Fix for one failing value, with its changes worked out
 //
 // A policy file is decoded with the place of each mistake; what the policies
 // find becomes Findings; the examples of a pack are run by Test.
@@ -78,6 +80,7 @@ type Policy struct {
 	Span        source.Span
 
 	SeverityRules []SeverityRule
+	Fixes         []Fix // the first that can be made is made
 	Imported      bool // from a policy of API servers, which has no examples
 	IgnoreErrors  bool // what cannot be evaluated is let through
 }
@@ -146,6 +149,7 @@ type Example struct {
 	File     string   // the path that Manifest has; empty for the usual one
 	At       []string // for Fail: the stable paths that must be marked
 	Stage    Stage    // Declared unless stated
+	Unfixed  bool     // for Fail: no fix of the policy is for it
 	Span     source.Span
 }
 

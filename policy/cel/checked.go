@@ -92,6 +92,13 @@ func (p *program) expressions() (all []*expression) {
 	for _, v := range p.validations {
 		all = append(all, v.expression, v.message)
 	}
+	fixes, _ := p.fixes()
+	for _, f := range fixes {
+		all = append(all, f.when)
+		for _, x := range f.values {
+			all = append(all, x)
+		}
+	}
 	return all
 }
 

@@ -26,6 +26,8 @@ func newEnv(opts ...cel.EnvOption) (*cel.Env, error) {
 		cel.Variable("namespaceObject", cel.DynType),
 		cel.Variable("relations", cel.MapType(cel.StringType, cel.ListType(cel.DynType))),
 		cel.Variable("stage", cel.StringType),
+		cel.Variable("item", cel.DynType),    // of fixes
+		cel.Variable("current", cel.DynType), // of fixes
 		cel.CustomTypeAdapter(adapter{types.DefaultTypeAdapter}),
 		cel.CrossTypeNumericComparisons(true),
 		cel.DefaultUTCTimeZone(true),

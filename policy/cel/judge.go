@@ -27,6 +27,7 @@ type program struct {
 	variables   []variable
 	validations []validation
 	severities  []*expression // of the severity rules
+	fixes       func() ([]fix, error)
 	params      ref.Val
 	asks        asked
 }
@@ -103,6 +104,11 @@ func (e *Engine) compile(p *policy.Policy, limited bool) (*program, error) {
 			v.message = add(text{expr: v.MessageExpression, span: v.MessageSpan}, cel.StringType)
 		}
 		out.validations = append(out.validations, v)
+	}
+	out.fixes = sync.OnceValues(func() ([]fix, error) { return c.fixes(p) })
+	if limited {
+		_, err := out.fixes()
+		errs = append(errs, err)
 	}
 	return &out, errors.Join(errs...)
 }

@@ -48,6 +48,7 @@ type scope struct {
 	of        *program
 	own       []memo
 	relations map[string]ref.Val
+	bound     map[string]ref.Val // what only a fix sees
 	unknowns  bool // whether r or what it is related to has values that are not known
 }
 
@@ -92,7 +93,8 @@ func (v *scope) ResolveName(name string) (any, bool) {
 	case recorderName:
 		return v.rec, v.rec != nil
 	}
-	return nil, false
+	found, ok := v.bound[name]
+	return found, ok
 }
 
 // Parent implements interpreter.Activation.

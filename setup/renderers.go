@@ -56,9 +56,7 @@ var formats = []struct {
 	platform resource.Platform
 	claims   func(source.Tree, string) bool
 	parse    render.Parser
-}{
-	{resource.GitHubActions, workflow.Claims, workflow.Parse},
-}
+}{}
 
 // treeFormats are those whose files are read with a look at others: one beside a
 // Dockerfile says what it may copy, one beside a Compose file has its variables.
@@ -67,6 +65,7 @@ var treeFormats = []struct {
 	claims   func(source.Tree, string) bool
 	parse    render.TreeParser
 }{
+	{resource.GitHubActions, workflow.Claims, workflow.Parse},
 	{resource.Dockerfile, dockerfile.Claims, dockerfile.Parse},
 	{resource.Compose, compose.Claims, compose.Parse},
 }

@@ -47,8 +47,9 @@ var codeInputs = map[string][]string{
 	"liquibase-github-actions/execute-sql":   {"sql"},
 }
 
-// sinkOf says what reads a text of a step.
-func sinkOf(s *step, at string) string {
+// sinkOf says what reads a text of a step or job, which may use an action or
+// workflow.
+func (r *reader) sinkOf(uses *resource.Value, at string) string {
 	first, rest, _ := strings.Cut(at, ".")
 	switch first {
 	case "run":
@@ -58,16 +59,13 @@ func sinkOf(s *step, at string) string {
 	case "env":
 		return "env"
 	case "with":
-		if s == nil || s.uses == nil {
-			return "with"
-		}
-		action := s.uses.Get("name").Text()
-		if s.uses.Get("kind").Text() == "docker" {
+		action := uses.Get("name").Text()
+		if uses.Get("kind").Text() == "docker" {
 			action = "docker://"
 		}
 		switch {
 		case !slices.Contains(codeInputs[action], strings.ToLower(rest)):
-			return "with"
+			return r.calleeSink(uses, rest)
 		case action == "actions/github-script":
 			return "javascript"
 		}
@@ -113,17 +111,14 @@ func (r *reader) walk(out *resource.Value, v *resource.Value, at string, in *sco
 
 // references adds the references of a text.
 func (r *reader) references(out *resource.Value, t *template, at string, in *scope) {
-	var of *step
-	if in.own || at == "env" || strings.HasPrefix(at, "env.") {
-		of = in.of()
-	}
-	sink := sinkOf(of, at)
+	sink := r.sinkOf(in.uses, at)
 	for _, e := range t.exprs {
 		e.uses(true, false, func(u use) {
 			span := t.place.span(u.node.start, u.node.end)
 			f := flow{}
 			if u.flow && (sink != "javascript" || !u.json || inQuotes(t.text, e.start)) {
 				f = r.flowOfUse(u, in)
+				r.noteSink(f.inputs, sink)
 			}
 			one := resource.NewMap(span)
 			one.Put("name", resource.NewText(spelled(u), span)).Put("field", resource.NewText(at, span))

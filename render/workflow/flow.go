@@ -15,6 +15,7 @@ type flow struct {
 	head    string // the context by which it names what outsiders have pushed
 	mutable bool   // head can be pushed to again
 	unknown string // why neither can be told
+	inputs  string // names of inputs that are in it
 }
 
 // join returns a flow of two values that become one.
@@ -27,6 +28,11 @@ func (f flow) join(other flow) flow {
 		f.head, f.mutable = other.head, other.mutable
 	}
 	f.unknown = cmp.Or(f.unknown, other.unknown)
+	if f.inputs == "" {
+		f.inputs = other.inputs
+	} else if !strings.Contains(f.inputs, other.inputs) {
+		f.inputs += " " + other.inputs
+	}
 	return f
 }
 
@@ -42,6 +48,7 @@ type scope struct {
 	job  *job
 	step int  // steps before it are seen
 	own  bool // whether the env of the step itself is seen
+	uses *resource.Value
 }
 
 func (in *scope) of() *step {
@@ -192,7 +199,7 @@ func (r *reader) written(file, variable string, in *scope) (out flow, ok bool) {
 // inputFlow is about the inputs of actions and workflows. People who may write
 // give those of a dispatch; callers give the others.
 func (r *reader) inputFlow(input string) flow {
-	unknown := flow{unknown: "who calls it chooses inputs." + input, via: "inputs." + input}
+	unknown := flow{unknown: "who calls it chooses inputs." + input, via: "inputs." + input, inputs: input}
 	if r.root.Get("runs") != nil {
 		return unknown
 	}

@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"github.com/holdfast-dev/holdfast/source"
 	"strings"
 	"testing"
 )
@@ -197,6 +198,46 @@ func TestUntrustedContexts(t *testing.T) {
 	for _, ref := range []string{"github", "github.event", "github.event.issue", "github.event.issue.title.x", "github.event.issue.number", "secrets.x"} {
 		if matches(untrusted, ref, false) {
 			t.Errorf("%s is not chosen by outsiders", ref)
+		}
+	}
+}
+
+// TestCallees follows texts into local actions and workflows.
+func TestCallees(t *testing.T) {
+	tree := source.Memory(map[string]string{
+		"sub/tool/action.yml":            "inputs: {a: {}, b: {}, c: {}}\nruns:\n  using: composite\n  steps:\n  - {run: 'echo ${{ inputs.a }}', env: {B: '${{ inputs.b }}'}}\n  - {run: 'echo $B'}\n  - {env: {X: '${{ inputs.c }}'}, run: 'echo ${{ env.X }}'}\n",
+		"sub/outer/action.yaml":          "inputs: {z: {}}\nruns: {using: composite, steps: [{uses: ./tool, with: {a: '${{ inputs.z }}'}}]}\n",
+		"sub/.github/workflows/call.yml": "on: {workflow_call: {inputs: {t: {type: string}, n: {type: number}}}}\njobs: {x: {steps: [{run: 'echo ${{ inputs.t }} ${{ inputs.n }}'}]}}\n",
+		"sub/loop/action.yml":            "inputs: {a: {}}\nruns: {using: composite, steps: [{uses: ./loop, with: {a: '${{ inputs.a }}'}}]}\n",
+		"sub/broken/action.yml":          "{",
+	})
+	text := `
+on: issues
+jobs:
+  w:
+    uses: ./.github/workflows/call.yml
+    with: {t: "${{ github.event.issue.title }}", n: "${{ github.event.issue.title }}"}
+  a:
+    steps:
+    - uses: ./tool
+      with: {a: "${{ github.event.issue.title }}", B: "${{ github.event.issue.title }}", C: "${{ github.event.issue.title }}"}
+    - {uses: ./outer, with: {z: "${{ github.event.issue.title }}"}}
+    - {uses: ./loop, with: {a: "${{ github.event.issue.title }}"}}
+    - {uses: ./broken, with: {a: "${{ github.event.issue.title }}"}}
+    - {uses: ../../etc, with: {a: "${{ github.event.issue.title }}"}}
+`
+	all, err := Parse(tree, source.NewFile("sub/.github/workflows/ci.yml", []byte(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"jobs/w/expressions/0": "shell", "jobs/w/expressions/1": "with",
+		"jobs/a/steps/0/expressions/0": "shell", "jobs/a/steps/0/expressions/1": "with", "jobs/a/steps/0/expressions/2": "shell",
+		"jobs/a/steps/1/expressions/0": "shell", "jobs/a/steps/2/expressions/0": "with", "jobs/a/steps/3/expressions/0": "with",
+		"jobs/a/steps/4/expressions/0": "with",
+	} {
+		if got := show(at(all[0].Root, path+"/sink")); got != want {
+			t.Errorf("%s: sink %s, want %s", path, got, want)
 		}
 	}
 }

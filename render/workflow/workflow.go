@@ -22,7 +22,7 @@
 //
 //	expressions  of the workflow, a job or a step: every reference in a ${{ }},
 //	             as {name, field, sink, taint, via}
-//	sink         what reads it: shell, javascript, code, condition, env, with or ""
+//	sink         what reads it, also in a local action or workflow that it is handed to: shell, javascript, code, condition, env, with or ""
 //	taint        the context by which outsiders choose its value, at first or at
 //	             last hand; "" if none do
 //	via          the variable, output or input through which it gets here
@@ -105,44 +105,64 @@ func looksLike(kind string, content []byte) bool {
 	return bytes.Contains(text, []byte("\non:")) && bytes.Contains(text, []byte("\njobs:")) && !bytes.Contains(text, []byte("\napiVersion:"))
 }
 
-// Parse reads a file. Mistakes in expressions are resource.SyntaxErrors; what is
-// around them is read.
-func Parse(file *source.File) ([]*resource.Resource, error) {
-	docs, err := resource.ParseDialect(file, resource.YAML12)
+// Parse reads a file, and those of the tree that it calls. Mistakes in expressions
+// are resource.SyntaxErrors; what is around them is read.
+func Parse(tree source.Tree, file *source.File) ([]*resource.Resource, error) {
+	r := newReader(tree, file)
+	root, err := r.read()
+	if err != nil {
+		return nil, err
+	}
+	all := []*resource.Resource{{
+		ID: resource.ID{Platform: resource.GitHubActions, Kind: r.kind, Name: file.Path}, Root: root,
+		Origin: resource.Origin{Renderer: resource.GitHubActions.String(), File: file, Span: r.root.Span},
+	}}
+	return all, errors.Join(r.mistakes()...)
+}
+
+func newReader(tree source.Tree, file *source.File) *reader {
+	return &reader{
+		tree: tree, base: baseOf(file.Path), file: file, kind: cmp.Or(kindOf(file.Path), Workflow), templates: map[*resource.Value]*template{},
+		known: map[string]flow{}, callees: map[string]map[string]string{}, sinks: map[string]string{},
+	}
+}
+
+// read returns the tree of the resource.
+func (r *reader) read() (*resource.Value, error) {
+	docs, err := resource.ParseDialect(r.file, resource.YAML12)
 	if err != nil {
 		return nil, err
 	}
 	if len(docs) == 0 || docs[0].Root.Kind != resource.Map {
 		return nil, render.ErrOtherFormat
 	}
-	kind := cmp.Or(kindOf(file.Path), Workflow)
-	root := docs[0].Root
-	r := &reader{file: file, root: root, templates: map[*resource.Value]*template{}, known: map[string]flow{}}
+	r.root = docs[0].Root
 	switch {
-	case kind == Workflow && isMap(root.Get("jobs")):
-		root = r.workflow()
-	case kind == Action && isMap(root.Get("runs")):
-		root = r.action()
-	case kind == Dependabot && root.Get("updates") != nil:
-	default:
-		return nil, render.ErrOtherFormat
+	case r.kind == Workflow && isMap(r.root.Get("jobs")):
+		return r.workflow(), nil
+	case r.kind == Action && isMap(r.root.Get("runs")):
+		return r.action(), nil
+	case r.kind == Dependabot && r.root.Get("updates") != nil:
+		return r.root, nil
 	}
-	all := []*resource.Resource{{
-		ID: resource.ID{Platform: resource.GitHubActions, Kind: kind, Name: file.Path}, Root: root,
-		Origin: resource.Origin{Renderer: resource.GitHubActions.String(), File: file, Span: docs[0].Span},
-	}}
-	return all, errors.Join(r.mistakes()...)
+	return nil, render.ErrOtherFormat
 }
 
 // reader turns the tree of a file into that of a resource. It shares what is the
 // same, and changes nothing.
 type reader struct {
+	tree      source.Tree
+	base      string // directory of the repository
 	file      *source.File
+	kind      string
 	root      *resource.Value
 	events    []string
 	jobs      []*job
 	templates map[*resource.Value]*template
-	known     map[string]flow // of variables and outputs
+	known     map[string]flow              // of variables and outputs
+	callees   map[string]map[string]string // sinks of local actions and workflows
+	sinks     map[string]string            // of the inputs of this one
+	calls     int                          // how many files have called this one
 	errs      []error
 }
 
@@ -151,6 +171,7 @@ type job struct {
 	id    string
 	raw   *resource.Value
 	needs []string
+	uses  *resource.Value
 	steps []*step
 	gate  gate
 	state uint8 // of gate: 0, being computed, known
@@ -290,11 +311,12 @@ func (r *reader) job(j *job) *resource.Value {
 		out.set("services", all.Value)
 	}
 	if uses := j.raw.Get("uses"); uses.Text() != "" {
-		out.set("uses", r.uses(uses))
+		j.uses = r.uses(uses)
+		out.set("uses", j.uses)
 	}
 	at := r.keySpan("jobs", j.id)
 	r.exposed(out, g, at)
-	out.set("expressions", r.expressions(&scope{job: j}, j.raw, "steps"))
+	out.set("expressions", r.expressions(&scope{job: j, uses: j.uses}, j.raw, "steps"))
 	if len(j.steps) > 0 {
 		out.set("steps", r.stepList(j))
 	}
@@ -334,7 +356,7 @@ func (r *reader) step(j *job, i int) *resource.Value {
 	s.gate = r.gateOf(j).and(r.conditionGate(s.raw.Get("if")))
 	out := newTree(s.raw)
 	maps(out, "env", "with")
-	in := &scope{job: j, step: i, own: true}
+	in := &scope{job: j, step: i, own: true, uses: s.uses}
 	out.set("uses", s.uses)
 	out.set("if", r.conditionValue(s.raw.Get("if")))
 	if run := s.raw.Get("run"); run != nil {

@@ -14,7 +14,7 @@ const usual = ".github/workflows/ci.yml"
 
 func parse(t *testing.T, name, text string) *resource.Value {
 	t.Helper()
-	all, err := Parse(source.NewFile(name, []byte(text)))
+	all, err := Parse(source.Memory(nil), source.NewFile(name, []byte(text)))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
@@ -179,14 +179,14 @@ func TestMistakes(t *testing.T) {
 		{"on: push\njobs:\n  a: text\n", 3},
 		{"on: push\njobs:\n  a:\n    steps: [text]\n", 4},
 	} {
-		all, err := Parse(source.NewFile(usual, []byte(test.text)))
+		all, err := Parse(source.Memory(nil), source.NewFile(usual, []byte(test.text)))
 		syntax, ok := errors.AsType[*resource.SyntaxError](err)
 		if !ok || syntax.Position.Line != test.line || len(all) != 1 {
 			t.Errorf("%q: %d resources, %v", test.text, len(all), err)
 		}
 	}
 	for _, text := range []string{"", "- a", "on: push", "a: b", "jobs: []"} {
-		if _, err := Parse(source.NewFile(usual, []byte(text))); !errors.Is(err, render.ErrOtherFormat) {
+		if _, err := Parse(source.Memory(nil), source.NewFile(usual, []byte(text))); !errors.Is(err, render.ErrOtherFormat) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -204,8 +204,8 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string, kind uint8) {
 		name := []string{usual, "action.yml", ".github/dependabot.yml"}[int(kind)%3]
-		all, err := Parse(source.NewFile(name, []byte(text)))
-		again, _ := Parse(source.NewFile(name, []byte(text)))
+		all, err := Parse(source.Memory(nil), source.NewFile(name, []byte(text)))
+		again, _ := Parse(source.Memory(nil), source.NewFile(name, []byte(text)))
 		if len(all) == 0 && err == nil {
 			t.Fatal("neither a resource nor an error")
 		}

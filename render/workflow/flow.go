@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -181,19 +182,36 @@ func lookup(v *resource.Value, key string) *resource.Value {
 	return nil
 }
 
-// written returns what the steps before have written for a variable.
+// written returns what the last of the steps before has written for a variable.
 func (r *reader) written(file, variable string, in *scope) (out flow, ok bool) {
-	for i := min(in.step, len(in.job.steps)) - 1; i >= 0; i-- {
-		for _, w := range r.scriptOf(in.job, i).writes {
-			if w.file == file && strings.EqualFold(w.variable, variable) {
-				out, ok = out.join(r.writeFlow(w, &scope{job: in.job, step: i, own: true})), true
-			}
-		}
-		if ok {
-			return out, true
+	before := r.writers(in.job)[file+" "+strings.ToLower(variable)]
+	n, _ := slices.BinarySearch(before, in.step)
+	if n == 0 {
+		return out, false
+	}
+	i := before[n-1]
+	for _, w := range r.scriptOf(in.job, i).writes {
+		if w.file == file && strings.EqualFold(w.variable, variable) {
+			out = out.join(r.writeFlow(w, &scope{job: in.job, step: i, own: true}))
 		}
 	}
-	return out, false
+	return out, true
+}
+
+// writers returns the steps that write a variable, by file and name.
+func (r *reader) writers(j *job) map[string][]int {
+	if j.writers == nil {
+		j.writers = map[string][]int{}
+		for i := range j.steps {
+			for _, w := range r.scriptOf(j, i).writes {
+				key := w.file + " " + strings.ToLower(w.variable)
+				if all := j.writers[key]; len(all) == 0 || all[len(all)-1] != i {
+					j.writers[key] = append(all, i)
+				}
+			}
+		}
+	}
+	return j.writers
 }
 
 // inputFlow is about the inputs of actions and workflows. People who may write

@@ -209,7 +209,8 @@ func (r *reader) scriptFlow(j *job, i int) (out flow) {
 }
 
 // run returns the script of a step with the shell that runs it.
-func (r *reader) run(j *job, s *step) *resource.Value {
+func (r *reader) run(j *job, i int) *resource.Value {
+	s := j.steps[i]
 	raw := s.raw.Get("run")
 	out := resource.NewMap(raw.Span).Put("text", raw)
 	shellOf := s.raw.Get("shell")
@@ -220,14 +221,9 @@ func (r *reader) run(j *job, s *step) *resource.Value {
 	}
 	out.Put("shell", shellOf)
 	lines := resource.NewList(raw.Span)
-	for i, other := range j.steps {
-		if other != s {
-			continue
-		}
-		sc := r.scriptOf(j, i)
-		for _, l := range sc.lines {
-			lines.Items = append(lines.Items, resource.NewText(l.text, sc.template.place.span(l.start, l.end)))
-		}
+	sc := r.scriptOf(j, i)
+	for _, l := range sc.lines {
+		lines.Items = append(lines.Items, resource.NewText(l.text, sc.template.place.span(l.start, l.end)))
 	}
 	out.Put("lines", lines)
 	return out.Put("commands", r.commands(j, s, shellOf))

@@ -175,6 +175,8 @@ type job struct {
 	steps []*step
 	gate  gate
 	state uint8 // of gate: 0, being computed, known
+
+	writers map[string][]int // steps that write a variable
 }
 
 // step is one step of a job.
@@ -360,7 +362,7 @@ func (r *reader) step(j *job, i int) *resource.Value {
 	out.set("uses", s.uses)
 	out.set("if", r.conditionValue(s.raw.Get("if")))
 	if run := s.raw.Get("run"); run != nil {
-		out.set("run", r.run(j, s))
+		out.set("run", r.run(j, i))
 		out.set("writes", r.writes(in))
 	}
 	at := firstSpan(s.raw)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/holdfast-dev/holdfast/finding"
 	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/identity"
 	"github.com/holdfast-dev/holdfast/render"
@@ -126,13 +127,16 @@ func (s *scope) scan(ctx context.Context, scanner scan.Scanner) (*scan.Result, *
 		return result, nil, err
 	}
 	start := time.Now()
+	changed := changedPaths(s.base.Changes)
 	if s.narrow {
-		scanner.Changed = changedPaths(s.base.Changes)
+		scanner.Changed = changed
 	}
 	var before, after *scan.Result
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {
-		before, err = s.side(ctx, scanner, s.base.Before)
+		judge := scanner
+		judge.Search = changed
+		before, err = s.side(ctx, judge, s.base.Before)
 		return err
 	})
 	both.Go(func() (err error) {
@@ -145,12 +149,24 @@ func (s *scope) scan(ctx context.Context, scanner scan.Scanner) (*scan.Result, *
 		return nil, nil, err
 	}
 	after.Elapsed = time.Since(start)
+	before.All = append(before.All, secretsOfOthers(after.All, changed)...)
 	matching := identity.Match(
 		identity.Side{Findings: before.All},
 		identity.Side{Findings: after.All, Resources: after.Resources},
 		identity.NewMoves(s.base.Changes),
 	)
 	return after, &matching, nil
+}
+
+// secretsOfOthers returns the findings about secrets in files that did not change:
+// they were there before, and nothing has to be searched to know it.
+func secretsOfOthers(after []*finding.Finding, changed []string) (old []*finding.Finding) {
+	for _, f := range after {
+		if f.Subject.Kind == secret.FileKind && !slices.Contains(changed, f.Subject.Name) {
+			old = append(old, f)
+		}
+	}
+	return old
 }
 
 // side judges one side of a comparison. A path that only the other one has holds

@@ -173,7 +173,7 @@ func conclusion(s *Scan) string {
 		return counts(s)
 	case s.Partial():
 		return "No problems found in what could be judged."
-	case s.Objects == 0 && s.Past == nil:
+	case s.Objects == 0 && s.Past == nil && len(s.All) == 0:
 		return "There was nothing to judge."
 	}
 	if s.Triage != nil && s.Triage.Compared {

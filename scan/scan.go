@@ -38,6 +38,7 @@ type Scanner struct {
 	Secrets   *secret.Detector // looks into all files; nil for nothing
 
 	Changed []string // judge only the units that these files have a part in; nil for all
+	Search  []string // search only these files for secrets; nil for all that are judged
 	Keep    bool     // keep the resources in the result
 }
 

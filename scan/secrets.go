@@ -44,19 +44,24 @@ func (s *Scanner) search(ctx context.Context, tree source.Tree, dir string) ([]s
 
 func (s *Scanner) texts(tree source.Tree, dir string) (paths []string, err error) {
 	entry, err := tree.Stat(dir)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case entry.Mode.Regular():
-		return []string{dir}, nil
-	case s.Changed != nil:
-		for _, name := range s.Changed {
-			if e, err := tree.Stat(name); err == nil && e.Mode.Regular() && (dir == "." || strings.HasPrefix(name, dir+"/")) {
+	}
+	only := s.Search
+	if only == nil {
+		only = s.Changed
+	}
+	if only != nil {
+		for _, name := range only {
+			if e, err := tree.Stat(name); err == nil && e.Mode.Regular() && (dir == "." || name == dir || strings.HasPrefix(name, dir+"/")) {
 				paths = append(paths, name)
 			}
 		}
 		slices.Sort(paths)
 		return slices.Compact(paths), nil
+	}
+	if entry.Mode.Regular() {
+		return []string{dir}, nil
 	}
 	err = source.Walk(tree, dir, func(name string, e source.Entry) error {
 		switch {
@@ -145,7 +150,7 @@ func (r *Result) hide(values []string, secrets map[string]searched) {
 	}
 	mask := strings.NewReplacer(pairs...).Replace
 	for _, f := range r.Findings {
-		f.Message, f.Label, f.Field = mask(f.Message), mask(f.Label), mask(f.Field)
+		f.Message, f.Label, f.Field, f.Subject.Name = mask(f.Message), mask(f.Label), mask(f.Field), mask(f.Subject.Name)
 		if f.Location.File == nil || f.Sensitive {
 			continue
 		}

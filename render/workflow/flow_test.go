@@ -1,9 +1,10 @@
 package workflow
 
 import (
-	"github.com/holdfast-dev/holdfast/source"
 	"strings"
 	"testing"
+
+	"github.com/holdfast-dev/holdfast/source"
 )
 
 // TestGates looks at who can start a job whose `if` is given.

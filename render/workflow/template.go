@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/holdfast-dev/holdfast/resource"
@@ -65,7 +66,8 @@ func parseCondition(file *source.File, v *resource.Value) (*template, error) {
 	t := &template{text: v.Str, place: &placer{file: file, value: v}}
 	parsed, err := parseExpression(t.text, 0, len(t.text))
 	if err != nil {
-		return t, t.mistake(err)
+		err = t.mistake(err)
+		return t, err
 	}
 	t.exprs = []expression{{parsed, 0, len(t.text)}}
 	return t, nil
@@ -88,7 +90,7 @@ func closing(text string, at int) int {
 
 func (t *template) mistake(err error) error {
 	at := 0
-	if e, ok := err.(*expressionError); ok {
+	if e, ok := errors.AsType[*expressionError](err); ok {
 		at = e.at
 	}
 	file := t.place.file

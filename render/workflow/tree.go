@@ -165,10 +165,10 @@ func permissions(v *resource.Value) *resource.Value {
 	if v == nil {
 		return nil
 	}
-	switch {
-	case v.Kind == resource.Null:
+	switch v.Kind {
+	case resource.Null:
 		return resource.NewMap(v.Span)
-	case v.Kind == resource.String:
+	case resource.String:
 		return resource.NewMap(v.Span).Put("all", resource.NewText(strings.TrimSuffix(v.Str, "-all"), v.Span))
 	}
 	if v.Kind != resource.Map {

@@ -124,16 +124,15 @@ func Parse(tree source.Tree, file *source.File) ([]*resource.Resource, error) {
 // other returns an error if the file is no Dockerfile although it has the name of
 // one: a template, or something else whose name begins alike.
 func (p *parser) other(lines []line) error {
-	for i := range lines {
-		text := lines[i].text
+	if len(lines) > 0 {
+		text := lines[0].text
 		if strings.HasPrefix(text, "{{") || strings.HasPrefix(text, "{%") {
 			return fmt.Errorf("%w: a template of a Dockerfile", render.ErrOtherFormat)
 		}
 		word, _ := cutWord(text)
-		if _, known := parsers[strings.ToUpper(word)]; known || plain(p.file.Path) {
+		if _, known := parsers[strings.ToUpper(word)]; known {
 			return nil
 		}
-		break
 	}
 	if plain(p.file.Path) {
 		return nil

@@ -172,17 +172,22 @@ func conclusion(s *Scan) string {
 	case len(s.Findings) > 0:
 		return counts(s)
 	case s.Partial():
-		return "No problems found in what could be judged."
+		return "No " + adjective(s) + "problems found in what could be judged."
 	case s.Objects == 0 && s.Past == nil && len(s.All) == 0:
 		return "There was nothing to judge."
 	}
-	if s.Triage != nil && s.Triage.Compared {
-		return "No new problems found."
+	return "No " + adjective(s) + "problems found."
+}
+
+// adjective says which problems are counted, if it is not all.
+func adjective(s *Scan) string {
+	switch {
+	case s.Triage != nil && s.Triage.Compared:
+		return "new "
+	case len(s.hidden()) > 0:
+		return "other "
 	}
-	if len(s.hidden()) > 0 {
-		return "No other problems found."
-	}
-	return "No problems found."
+	return ""
 }
 
 func counts(s *Scan) string {
@@ -201,11 +206,8 @@ func counts(s *Scan) string {
 			break
 		}
 	}
-	one, many := "problem", "problems"
-	if s.Triage != nil && s.Triage.Compared {
-		one, many = "new problem", "new problems"
-	}
-	text := fmt.Sprintf("Found %s: %s", Plural(len(s.Findings), one, many), strings.Join(parts, ", "))
+	which := strings.TrimPrefix(adjective(s), "other ")
+	text := fmt.Sprintf("Found %s: %s", Plural(len(s.Findings), which+"problem", which+"problems"), strings.Join(parts, ", "))
 	switch n := s.Blocking(); n {
 	case 0:
 		return text + fmt.Sprintf("; none blocks (fail-on: %s).", s.FailOn)

@@ -38,6 +38,7 @@ package compose
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -61,8 +62,9 @@ func Claims(_ source.Tree, name string) bool {
 	return stem == "compose" || strings.HasPrefix(stem, "compose.") || strings.HasPrefix(stem, "docker-compose")
 }
 
-// Parse reads a Compose file of a tree, which may be nil. An error for the text
-// is a resource.SyntaxError.
+// Parse reads a Compose file of a tree, which may be nil. The error joins a
+// resource.SyntaxError for each value that Compose would refuse; the rest is in
+// the resource.
 func Parse(tree source.Tree, file *source.File) ([]*resource.Resource, error) {
 	documents, err := resource.ParseYAML(file)
 	if err != nil && bytes.Contains(file.Content, []byte("{{")) {
@@ -80,11 +82,11 @@ func Parse(tree source.Tree, file *source.File) ([]*resource.Resource, error) {
 	}
 	r := newReader(tree, file)
 	r.root = root
-	out := r.file()
+	out := r.whole()
 	return []*resource.Resource{{
 		ID: resource.ID{Platform: resource.Compose, Kind: Kind, Name: file.Path}, Root: out,
 		Origin: resource.Origin{Renderer: resource.Compose.String(), File: file, Span: root.Span},
-	}}, err
+	}}, errors.Join(append(r.errs, err)...)
 }
 
 // reader reads one file.
@@ -95,6 +97,17 @@ type reader struct {
 	env    map[string]string // of .env
 	budget int               // bytes that variables may still expand to
 	depth  int               // of files that extend files
+	file   *source.File
+	errs   []error
+}
+
+// fail notes a value that Compose would refuse.
+func (r *reader) fail(v *resource.Value, message string) {
+	const most = 100
+	if r.depth > 0 || len(r.errs) >= most {
+		return
+	}
+	r.errs = append(r.errs, &resource.SyntaxError{Path: r.path, Position: r.file.Position(v.Span.Start), Message: message})
 }
 
 const (
@@ -103,7 +116,7 @@ const (
 )
 
 func newReader(tree source.Tree, file *source.File) *reader {
-	r := &reader{tree: tree, path: file.Path, budget: maxExpanded}
+	r := &reader{tree: tree, path: file.Path, file: file, budget: maxExpanded}
 	if tree != nil {
 		if content, err := tree.ReadFile(path.Join(path.Dir(file.Path), ".env")); err == nil {
 			r.env = readEnv(string(content))
@@ -112,8 +125,8 @@ func newReader(tree source.Tree, file *source.File) *reader {
 	return r
 }
 
-// file returns the tree of the whole file.
-func (r *reader) file() *resource.Value {
+// whole returns the tree of the whole file.
+func (r *reader) whole() *resource.Value {
 	out := resource.NewMap(r.root.Span)
 	for _, f := range r.root.Fields {
 		switch f.Key {
@@ -140,7 +153,7 @@ func put(out *resource.Value, f resource.Field, v *resource.Value) {
 func (r *reader) services(v *resource.Value) *resource.Value {
 	list := resource.NewList(v.Span)
 	for _, f := range v.Fields {
-		if f.Value.Kind != resource.Map {
+		if f.Value.Kind == resource.Null || !r.isMap(f.Value) {
 			continue
 		}
 		fields := r.extended(f.Value, map[string]bool{f.Key: true})
@@ -174,6 +187,8 @@ func (r *reader) named(v *resource.Value) *resource.Value {
 				put(one, field, r.expanded(field.Value))
 			case "external", "internal", "attachable", "enable_ipv6":
 				put(one, field, r.truth(field.Value))
+			case "content", "file", "environment":
+				put(one, field, r.word(field.Value))
 			case "driver_opts":
 				put(one, field, r.pairs(field.Value))
 			default:

@@ -168,6 +168,18 @@ func TestOtherFormats(t *testing.T) {
 	}
 }
 
+func TestProblems(t *testing.T) {
+	text := "services:\n  web:\n    image: a:1\n    cap_add: [{a: b}, ALL]\n    deploy: [x]\n    ports: [{published: 80}]\n"
+	all, err := compose.Parse(nil, source.NewFile("compose.yaml", []byte(text)))
+	want := "compose.yaml:4:15: a text is expected here\ncompose.yaml:5:13: a map is expected here\ncompose.yaml:6:13: the port has no target"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v", err)
+	}
+	if got := show(all[0].Root.Get("services").Items[0].Get("cap_add")); got != "[ALL]" {
+		t.Errorf("what can be read is %s", got)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("services:\n  a: {image: \"x:${V:-1}\", ports: [\"127.0.0.1:80:80\", 22:22], volumes: [\"./a:/b:ro\"], extends: b}\n  b: {command: a \"b\"}\n")
 	f.Add("services: {a: {build: {args: [A=$B]}, environment: {X: ${Y}}, devices: [/a:/b], networks: {n: }, privileged: yes}}\nnetworks: {n: }")

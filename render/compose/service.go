@@ -13,6 +13,9 @@ import (
 func (r *reader) field(key string, v *resource.Value) *resource.Value {
 	switch key {
 	case "image":
+		if r.word(v) == nil {
+			return nil
+		}
 		t := r.text(v)
 		return image.Value(t.value, unquoted(v, t.value), t.reason)
 	case "environment", "labels", "annotations", "sysctls":
@@ -35,15 +38,53 @@ func (r *reader) field(key string, v *resource.Value) *resource.Value {
 		return r.build(v)
 	case "deploy":
 		return r.deploy(v)
+	case "healthcheck", "logging", "ulimits":
+		return r.mapping(v)
 	case "cap_add", "cap_drop", "security_opt", "tmpfs", "dns", "dns_search", "profiles", "group_add",
 		"device_cgroup_rules", "external_links", "links", "volumes_from", "expose":
-		return each(v, r.expanded)
+		return each(v, r.word)
+	case "restart", "user", "network_mode", "pid", "ipc", "uts", "userns_mode", "cgroup", "cgroup_parent",
+		"pull_policy", "container_name", "hostname", "platform", "runtime", "stop_signal", "working_dir":
+		return r.word(v)
 	case "extra_hosts":
 		return r.hosts(v)
 	case "privileged", "read_only", "init", "tty", "stdin_open", "oom_kill_disable", "use_api_socket":
 		return r.truth(v)
 	}
 	return r.expanded(v)
+}
+
+// word returns a scalar as a text, for `no` is no truth value where Compose wants
+// a word. Nothing stands for anything else.
+func (r *reader) word(v *resource.Value) *resource.Value {
+	switch v.Kind {
+	case resource.Map, resource.List:
+		r.fail(v, "a text is expected here")
+		return nil
+	case resource.Null:
+		return nil
+	}
+	t := r.text(v)
+	return t.as(t.value)
+}
+
+// wordOf returns the value of a field of which Compose wants a word under some
+// keys.
+func (r *reader) wordOf(f resource.Field) *resource.Value {
+	switch f.Key {
+	case "type", "source", "target", "path", "name", "context", "network", "dockerfile", "permissions", "driver", "condition", "mode":
+		return r.word(f.Value)
+	}
+	return r.expanded(f.Value)
+}
+
+// fields returns a map with the values of wordOf.
+func (r *reader) fields(v *resource.Value) *resource.Value {
+	out := resource.NewMap(v.Span)
+	for _, f := range v.Fields {
+		put(out, f, r.wordOf(f))
+	}
+	return out
 }
 
 // each returns a list with every item converted. What stands alone is a list of
@@ -53,11 +94,18 @@ func each(v *resource.Value, convert func(*resource.Value) *resource.Value) *res
 	switch v.Kind {
 	case resource.List:
 		for _, item := range v.Items {
-			out.Items = append(out.Items, convert(item))
+			if item.Kind == resource.Null {
+				continue
+			}
+			if one := convert(item); one != nil {
+				out.Items = append(out.Items, one)
+			}
 		}
 	case resource.Null:
 	default:
-		out.Items = append(out.Items, convert(v))
+		if one := convert(v); one != nil {
+			out.Items = append(out.Items, one)
+		}
 	}
 	return out
 }
@@ -86,6 +134,9 @@ func (r *reader) pairs(v *resource.Value) *resource.Value {
 		return out
 	}
 	return each(v, func(item *resource.Value) *resource.Value {
+		if r.word(item) == nil {
+			return nil
+		}
 		t := r.text(item)
 		name, value, set := strings.Cut(t.value, "=")
 		span := unquoted(item, item.Str)
@@ -104,6 +155,9 @@ func (r *reader) pairs(v *resource.Value) *resource.Value {
 
 // port reads host:published:target/protocol, and the long form.
 func (r *reader) port(v *resource.Value) *resource.Value {
+	if v.Kind == resource.List {
+		return r.word(v)
+	}
 	out := resource.NewMap(v.Span)
 	if v.Kind == resource.Map {
 		for _, f := range v.Fields {
@@ -115,6 +169,10 @@ func (r *reader) port(v *resource.Value) *resource.Value {
 				put(out, resource.Field{Key: "key", KeySpan: f.KeySpan}, keyOnce(out, t))
 			}
 			put(out, f, t.as(t.value))
+		}
+		if out.Get("target") == nil {
+			r.fail(v, "the port has no target")
+			return nil
 		}
 		return out
 	}
@@ -164,6 +222,9 @@ func cutHost(s string) (host, rest string) {
 
 // volume reads source:target:mode, and the long form.
 func (r *reader) volume(v *resource.Value) *resource.Value {
+	if v.Kind == resource.List {
+		return r.word(v)
+	}
 	out := resource.NewMap(v.Span)
 	if v.Kind == resource.Map {
 		for _, f := range v.Fields {
@@ -172,10 +233,10 @@ func (r *reader) volume(v *resource.Value) *resource.Value {
 				f.Key = "readOnly"
 				put(out, f, r.truth(f.Value))
 			case "target":
-				put(out, resource.Field{Key: "key", KeySpan: f.KeySpan}, r.expanded(f.Value))
-				put(out, f, r.expanded(f.Value))
+				put(out, resource.Field{Key: "key", KeySpan: f.KeySpan}, r.wordOf(f))
+				put(out, f, r.wordOf(f))
 			default:
-				put(out, f, r.expanded(f.Value))
+				put(out, f, r.wordOf(f))
 			}
 		}
 		return out
@@ -222,7 +283,10 @@ func splitVolume(s string) []string {
 
 func (r *reader) device(v *resource.Value) *resource.Value {
 	if v.Kind == resource.Map {
-		return r.expanded(v)
+		return r.fields(v)
+	}
+	if r.word(v) == nil {
+		return nil
 	}
 	t := r.text(v)
 	parts := strings.Split(t.value, ":")
@@ -237,7 +301,7 @@ func (r *reader) device(v *resource.Value) *resource.Value {
 // runs none.
 func (r *reader) words(v *resource.Value) *resource.Value {
 	if v.Kind != resource.String {
-		return each(v, r.expanded)
+		return each(v, r.word)
 	}
 	t := r.text(v)
 	if !t.known() || t.value == "" {
@@ -277,19 +341,28 @@ func (r *reader) references(v *resource.Value) *resource.Value {
 // long returns a map, with the field that a text alone is short for.
 func (r *reader) long(v *resource.Value, key string) *resource.Value {
 	if v.Kind == resource.Map {
-		return r.expanded(v)
+		out := r.fields(v)
+		if out.Get(key) == nil {
+			r.fail(v, key+" is missing here")
+			return nil
+		}
+		return out
 	}
-	return resource.NewMap(v.Span).Put(key, r.expanded(v))
+	word := r.word(v)
+	if word == nil {
+		return nil
+	}
+	return resource.NewMap(v.Span).Put(key, word)
 }
 
 // hosts returns name:address texts, also of a map.
 func (r *reader) hosts(v *resource.Value) *resource.Value {
 	if v.Kind != resource.Map {
-		return each(v, r.expanded)
+		return each(v, r.word)
 	}
 	out := resource.NewList(v.Span)
 	for _, f := range v.Fields {
-		for _, address := range each(f.Value, r.expanded).Items {
+		for _, address := range each(f.Value, r.word).Items {
 			t := text{value: f.Key + ":" + address.Str, span: address.Span}
 			if address.Unknown != "" {
 				t.value, t.reason = image.Unknown, address.Unknown
@@ -312,9 +385,27 @@ func (r *reader) build(v *resource.Value) *resource.Value {
 		case "privileged", "no_cache", "pull":
 			put(out, f, r.truth(f.Value))
 		case "ssh", "entitlements", "extra_hosts", "cache_from", "tags":
-			put(out, f, each(f.Value, r.expanded))
+			put(out, f, each(f.Value, r.word))
 		case "secrets":
 			put(out, f, each(f.Value, func(v *resource.Value) *resource.Value { return r.long(v, "source") }))
+		default:
+			put(out, f, r.wordOf(f))
+		}
+	}
+	return out
+}
+
+func (r *reader) deploy(v *resource.Value) *resource.Value {
+	if !r.isMap(v) {
+		return nil
+	}
+	out := resource.NewMap(v.Span)
+	for _, f := range v.Fields {
+		switch f.Key {
+		case "labels":
+			put(out, f, r.pairs(f.Value))
+		case "resources":
+			put(out, f, r.mapping(f.Value))
 		default:
 			put(out, f, r.expanded(f.Value))
 		}
@@ -322,14 +413,31 @@ func (r *reader) build(v *resource.Value) *resource.Value {
 	return out
 }
 
-func (r *reader) deploy(v *resource.Value) *resource.Value {
+// mapping returns a map, of which other maps are the only structures that
+// policies look into.
+func (r *reader) mapping(v *resource.Value) *resource.Value {
+	if !r.isMap(v) {
+		return nil
+	}
 	out := resource.NewMap(v.Span)
 	for _, f := range v.Fields {
-		if f.Key == "labels" {
-			put(out, f, r.pairs(f.Value))
-			continue
+		switch f.Key {
+		case "disable":
+			put(out, f, r.truth(f.Value))
+		case "limits", "reservations", "options":
+			put(out, f, r.mapping(f.Value))
+		default:
+			put(out, f, r.wordOf(f))
 		}
-		put(out, f, r.expanded(f.Value))
 	}
 	return out
+}
+
+// isMap reports whether a value is a map, and what it is if somebody wrote
+// something else.
+func (r *reader) isMap(v *resource.Value) bool {
+	if v.Kind != resource.Map && v.Kind != resource.Null {
+		r.fail(v, "a map is expected here")
+	}
+	return v.Kind == resource.Map
 }

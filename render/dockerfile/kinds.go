@@ -243,6 +243,7 @@ func (c *instruction) copy() {
 	values, texts := c.list()
 	if len(values) < 2 {
 		c.fail(c.span(c.whole()).Start, "%s needs a source and a destination", c.name)
+		c.out.Put("sources", resource.NewList(c.span(c.whole()), values...)).Put("destination", c.value(c.whole(), ""))
 		return
 	}
 	last := len(values) - 1

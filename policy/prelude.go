@@ -20,6 +20,7 @@ var preludes = map[resource.Platform][]Variable{
 	resource.Dockerfile:    dockerfilePrelude,
 	resource.Compose:       composePrelude,
 	resource.GitHubActions: githubPrelude,
+	resource.GitLabCI:      gitlabPrelude,
 }
 
 var kubernetesPrelude = []Variable{

@@ -8,6 +8,7 @@ import (
 	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/render/compose"
 	"github.com/holdfast-dev/holdfast/render/dockerfile"
+	"github.com/holdfast-dev/holdfast/render/gitlab"
 	"github.com/holdfast-dev/holdfast/render/helm"
 	"github.com/holdfast-dev/holdfast/render/kustomize"
 	"github.com/holdfast-dev/holdfast/render/manifest"
@@ -66,6 +67,7 @@ var treeFormats = []struct {
 	parse    render.TreeParser
 }{
 	{resource.GitHubActions, workflow.Claims, workflow.Parse},
+	{resource.GitLabCI, gitlab.Claims, gitlab.Parse},
 	{resource.Dockerfile, dockerfile.Claims, dockerfile.Parse},
 	{resource.Compose, compose.Claims, compose.Parse},
 }
@@ -92,6 +94,6 @@ func ofPlatform(platform resource.Platform, file *source.File) func([]*resource.
 		for _, r := range all {
 			r.ID.Platform, r.Origin.File = platform, file
 		}
-		return all, err
+		return all, render.WithoutNotes(err)
 	}
 }

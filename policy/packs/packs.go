@@ -18,6 +18,11 @@
 //	github-actions/secrets        where secrets are, and who gets them
 //	github-actions/commands       what scripts do
 //	github-actions/dependabot     its configuration
+//	gitlab-ci/injection           text of others in scripts
+//	gitlab-ci/images              images of jobs and services
+//	gitlab-ci/supply-chain        what pipelines include and fetch
+//	gitlab-ci/secrets             secrets, tokens, logs, artifacts and caches
+//	gitlab-ci/deployment          what jobs change, and when
 //	kubernetes/pod-security       the Pod Security Standards, baseline and restricted
 //	kubernetes/access             roles and bindings
 //	kubernetes/admission          webhooks and policies that can be passed by
@@ -44,7 +49,7 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-//go:embed compose dockerfile github-actions kubernetes
+//go:embed compose dockerfile github-actions gitlab-ci kubernetes
 var files embed.FS
 
 // What is known of the packs without reading them; see policy/packs/check.

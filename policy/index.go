@@ -16,24 +16,30 @@ import (
 // Pending is a policy of which only is known what it applies to. The rest is
 // decoded when it is needed, for most policies are not needed by most scans.
 type Pending struct {
-	Head *Policy // ID, Platform and Match
-	Load func() (*Policy, error)
+	Head  *Policy  // ID, Platform and Match
+	Guard []string // resources without any of these keys pass; nil if there is no such set
+	Load  func() (*Policy, error)
 }
 
 // Index is what Pendings are made of, by the hash of the file that they are in,
 // so that files which have changed are not in it.
-type Index map[string][]*Policy
+type Index map[string][]Pending
 
-// NewIndex indexes the policies of packs.
-func NewIndex(packs ...*Pack) Index {
+// NewIndex indexes the policies of packs. The function finds the guard of one.
+func NewIndex(guard func(*Policy) ([]string, error), packs ...*Pack) (Index, error) {
 	index := Index{}
 	for _, pack := range packs {
 		for _, p := range pack.Policies {
+			keys, err := guard(p)
+			if err != nil {
+				return nil, err
+			}
 			key := hashOf(p.File.Content)
-			index[key] = append(index[key], &Policy{Rule: finding.Rule{ID: p.ID}, Platform: p.Platform, Match: p.Match})
+			head := &Policy{Rule: finding.Rule{ID: p.ID}, Platform: p.Platform, Match: p.Match}
+			index[key] = append(index[key], Pending{Head: head, Guard: keys})
 		}
 	}
-	return index
+	return index, nil
 }
 
 // ParseIndex reads what MarshalText wrote.
@@ -43,18 +49,18 @@ func ParseIndex(text string) (Index, error) {
 	for line := range strings.Lines(text) {
 		number++
 		parts := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(parts) < 3 {
+		if len(parts) < 4 {
 			return nil, fmt.Errorf("index of policies: line %d is cut off", number)
 		}
 		p := &Policy{Rule: finding.Rule{ID: parts[1]}, Platform: resource.Platform(parts[2])}
-		for _, m := range parts[3:] {
+		for _, m := range parts[4:] {
 			lists := strings.Split(m, "|")
 			if len(lists) != 3 {
 				return nil, fmt.Errorf("index of policies: line %d has %q in the place of a match", number, m)
 			}
 			p.Match = append(p.Match, Match{Groups: names(lists[0]), Kinds: names(lists[1]), Resources: names(lists[2])})
 		}
-		index[parts[0]] = append(index[parts[0]], p)
+		index[parts[0]] = append(index[parts[0]], Pending{Head: p, Guard: names(parts[3])})
 	}
 	return index, nil
 }
@@ -64,8 +70,8 @@ func (x Index) MarshalText() ([]byte, error) {
 	var lines []string
 	for key, heads := range x {
 		for _, p := range heads {
-			line := key + "\t" + p.ID + "\t" + string(p.Platform)
-			for _, m := range p.Match {
+			line := key + "\t" + p.Head.ID + "\t" + string(p.Head.Platform) + "\t" + list(p.Guard)
+			for _, m := range p.Head.Match {
 				line += "\t" + list(m.Groups) + "|" + list(m.Kinds) + "|" + list(m.Resources)
 			}
 			lines = append(lines, line+"\n")
@@ -110,12 +116,12 @@ func NewIndexedPack(name string, files []*source.File, index Index) (*Pack, erro
 			return one.Policies, nil
 		})
 		for _, head := range heads {
-			pack.Pending = append(pack.Pending, Pending{Head: head, Load: func() (*Policy, error) {
+			pack.Pending = append(pack.Pending, Pending{Head: head.Head, Guard: head.Guard, Load: func() (*Policy, error) {
 				all, err := decode()
 				if err != nil {
 					return nil, err
 				}
-				return all[slices.IndexFunc(all, func(p *Policy) bool { return p.ID == head.ID })], nil
+				return all[slices.IndexFunc(all, func(p *Policy) bool { return p.ID == head.Head.ID })], nil
 			}})
 		}
 	}

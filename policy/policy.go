@@ -81,8 +81,8 @@ type Policy struct {
 
 	SeverityRules []SeverityRule
 	Fixes         []Fix // the first that can be made is made
-	Imported      bool // from a policy of API servers, which has no examples
-	IgnoreErrors  bool // what cannot be evaluated is let through
+	Imported      bool  // from a policy of API servers, which has no examples
+	IgnoreErrors  bool  // what cannot be evaluated is let through
 }
 
 // Match selects kinds, by their names or by those of their resources. "*"

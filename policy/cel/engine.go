@@ -32,6 +32,7 @@ type Engine struct {
 	checked  checked
 	preludes sync.Map    // resource.Platform → []variable
 	policies []*compiled // by id; not all are decoded
+	guards   guards
 
 	byKind  sync.Map // kindOf → []*compiled
 	indexes sync.Map // weak.Pointer[resource.Set] → *index
@@ -54,7 +55,9 @@ func New(packs ...*policy.Pack) (*Engine, error) {
 			e.checked = checked(pack.Checked)
 		}
 		for _, p := range pack.Pending {
-			e.policies = append(e.policies, newCompiled(e, p, !pack.Trusted))
+			c := newCompiled(e, p, !pack.Trusted)
+			c.guard = e.guards.add(p.Guard)
+			e.policies = append(e.policies, c)
 		}
 		for _, p := range pack.Policies {
 			c := newCompiled(e, policy.Pending{Head: p, Load: func() (*policy.Policy, error) { return p, nil }}, !pack.Trusted)
@@ -76,8 +79,13 @@ func (e *Engine) Evaluate(ctx context.Context, r *resource.Resource, set *resour
 		return nil
 	}
 	s := newSubject(e, r, set, stage)
+	keys := e.guards.keysOf(r.Root)
 	results := make([]policy.Result, 0, len(matching))
 	for _, c := range matching {
+		if c.guard.keeps(keys) {
+			results = append(results, policy.Result{Policy: c.head, Verdict: policy.Pass})
+			continue
+		}
 		if ctx.Err() != nil {
 			results = append(results, policy.Result{Policy: c.head, Verdict: policy.Error, Err: context.Cause(ctx)})
 			continue

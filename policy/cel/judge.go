@@ -18,8 +18,9 @@ import (
 
 // compiled is a policy with its program, which are made on first use.
 type compiled struct {
-	head *policy.Policy
-	load func() (*policy.Policy, *program, error)
+	head  *policy.Policy
+	guard keySet
+	load  func() (*policy.Policy, *program, error)
 }
 
 type program struct {

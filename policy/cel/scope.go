@@ -49,7 +49,7 @@ type scope struct {
 	own       []memo
 	relations map[string]ref.Val
 	bound     map[string]ref.Val // what only a fix sees
-	unknowns  bool // whether r or what it is related to has values that are not known
+	unknowns  bool               // whether r or what it is related to has values that are not known
 }
 
 func newScope(ctx context.Context, s *subject, p *policy.Policy, of *program) *scope {

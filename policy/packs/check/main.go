@@ -2,7 +2,7 @@
 // what each process that uses them would otherwise take longer to find out than a
 // short scan lasts:
 //
-//	index.txt    what each policy applies to, so that few have to be decoded
+//	index.txt    what each policy applies to, and its guard, so that few have to be decoded
 //	checked.bin  their expressions, parsed and checked
 package main
 
@@ -27,7 +27,11 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	index, err := policy.NewIndex(builtin...).MarshalText()
+	known, err := policy.NewIndex(cel.Guard, builtin...)
+	if err != nil {
+		return err
+	}
+	index, err := known.MarshalText()
 	if err != nil {
 		return err
 	}

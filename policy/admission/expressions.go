@@ -3,7 +3,6 @@ package admission
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -284,12 +283,12 @@ func offset(text string, line, column int) int {
 	return len(text)
 }
 
-var notSlug = regexp.MustCompile(`[^A-Za-z0-9]+`)
-
 // slug makes a name for a condition: a qualified name of at most 63 characters.
 func slug(name string, i int) string {
-	name = strings.Trim(notSlug.ReplaceAllString(strings.ReplaceAll(name, "'", ""), "-"), "-")
-	if name == "" || len(name) > 63 {
+	words := strings.FieldsFunc(strings.ReplaceAll(name, "'", ""), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
+	})
+	if name = strings.Join(words, "-"); name == "" || len(name) > 63 {
 		return fmt.Sprintf("condition-%d", i+1)
 	}
 	return name

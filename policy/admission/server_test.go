@@ -26,12 +26,17 @@ import (
 
 // example is one example of a policy, as an object for an API server.
 type example struct {
-	policy *policy.Policy
+	policy *policy.Policy // nil for large
 	of     *policy.Example
 	object object
 }
 
-func (e example) String() string { return fmt.Sprintf("%s %q", e.policy.ID, e.of.Name) }
+func (e example) String() string {
+	if e.policy == nil {
+		return "a large " + fmt.Sprint(e.object["kind"])
+	}
+	return fmt.Sprintf("%s %q", e.policy.ID, e.of.Name)
+}
 
 // TestServerAgrees puts all built-in policies in force on a real API server, to
 // warn and not to refuse, and creates all examples by dry-run. For each of them
@@ -41,6 +46,7 @@ func TestServerAgrees(t *testing.T) {
 	s := newServer(t)
 	engine, exported, examples := builtin(t)
 	examples = slices.DeleteFunc(examples, func(e example) bool { return s.unseen(e, exported[e.policy.ID]) })
+	examples = append(examples, large()...)
 	s.prepare(examples)
 	var policies, bindings []object
 	for _, x := range exported {
@@ -125,6 +131,58 @@ func builtin(t *testing.T) (*cel.Engine, map[string]*admission.Exported, []examp
 		}
 	}
 	return engine, exported, examples
+}
+
+// large returns sound objects as large as they come: the cost of an expression is
+// limited, and what costs too much is refused.
+func large() []example {
+	list := func(n int, item func(i int) any) (all []any) {
+		for i := range n {
+			all = append(all, item(i))
+		}
+		return all
+	}
+	name := func(prefix string) func(int) any { return func(i int) any { return fmt.Sprint(prefix, i) } }
+	role := object{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": object{"name": "large"},
+		"rules": list(400, func(i int) any {
+			return object{"apiGroups": []any{fmt.Sprintf("g%d.example.com", i)}, "resources": list(30, name("things")), "verbs": list(8, name("do"))}
+		}),
+	}
+	data := object{}
+	for i := range 400 {
+		data[fmt.Sprintf("file-%d.conf", i)] = strings.Repeat("key = value, and a word more\n", 60)
+	}
+	hardened := object{
+		"runAsNonRoot": true, "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsUser": 65532, "runAsGroup": 65532,
+		"capabilities": object{"drop": []any{"ALL"}}, "seccompProfile": object{"type": "RuntimeDefault"},
+	}
+	probe := object{"httpGet": object{"port": 8000}}
+	pod := object{
+		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": object{"name": "large"},
+		"spec": object{"template": object{"spec": object{
+			"automountServiceAccountToken": false,
+			"containers": list(40, func(i int) any {
+				return object{
+					"name": fmt.Sprint("c", i), "image": fmt.Sprintf("registry.example.com/team/image-%d:1.2.3@sha256:%064d", i, i),
+					"securityContext": hardened, "readinessProbe": probe, "livenessProbe": probe,
+					"resources": object{"requests": object{"cpu": "1m", "memory": "1Mi"}, "limits": object{"memory": "1Mi"}},
+					"args":      list(60, name("--some-argument-of-the-program=")), "command": list(5, name("/usr/bin/program")),
+					"env": list(100, func(i int) any {
+						return object{"name": fmt.Sprint("SOME_VARIABLE_", i), "value": strings.Repeat("value ", 10)}
+					}),
+					"ports":        list(4, func(j int) any { return object{"containerPort": 8000 + 4*i + j} }),
+					"volumeMounts": list(40, func(i int) any { return object{"name": fmt.Sprint("v", i), "mountPath": fmt.Sprint("/some/path/", i)} }),
+				}
+			}),
+			"volumes": list(40, func(i int) any {
+				return object{"name": fmt.Sprint("v", i), "configMap": object{"name": fmt.Sprint("v", i)}}
+			}),
+		}}},
+	}
+	complete(pod)
+	return []example{{object: role}, {object: pod},
+		{object: object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "large"}, "data": data}}}
 }
 
 // unseen reports whether an example is about an API that servers once had, or
@@ -298,13 +356,16 @@ func (s *server) typesCheck(exported map[string]*admission.Exported) {
 
 // compare returns how the server's answer differs from what is judged here.
 func (e example) compare(engine *cel.Engine, exported map[string]*admission.Exported, got answer) []string {
-	exists := got.code == http.StatusConflict && e.policy.ID != "" // stored objects come after policies
+	exists := got.code == http.StatusConflict // what is stored is looked at after policies
 	if got.code != http.StatusCreated && got.code != http.StatusOK && !exists {
 		return []string{fmt.Sprintf("%s: the server refuses the object: %s", e, got.message())}
 	}
 	text, err := json.Marshal(e.object)
 	if err != nil {
 		return []string{err.Error()}
+	}
+	if n := len(strings.Join(got.warnings, "")); n > 4000 {
+		return []string{fmt.Sprintf("%s: %d characters of warnings are too many for a server, which leaves some out:\n%s", e, n, strings.Join(got.warnings, "\n"))}
 	}
 	var problems []string
 	warned := got.warned()
@@ -329,6 +390,9 @@ func (e example) compare(engine *cel.Engine, exported map[string]*admission.Expo
 	judge("as written is", text)
 	if !exists {
 		judge("as admitted is", got.body)
+	}
+	if e.policy == nil { // it belongs to none
+		return problems
 	}
 	if warns := warned[strings.ToLower(e.policy.ID)] != ""; warns != (e.of.Verdict == policy.Fail) {
 		problems = append(problems, fmt.Sprintf("%s: must %s, and the server says %q", e, e.of.Verdict, warned[strings.ToLower(e.policy.ID)]))

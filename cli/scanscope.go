@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-dev/holdfast/finding"
 	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/identity"
+	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/scan"
 	"github.com/holdfast-dev/holdfast/secret"
@@ -123,6 +124,7 @@ func (s *scope) Close() error {
 // scan judges the scope, and what it is compared with.
 func (s *scope) scan(ctx context.Context, scanner scan.Scanner) (*scan.Result, *identity.Matching, error) {
 	if s.base == nil {
+		scanner.Ignored = s.ignored
 		result, err := scanner.Run(ctx, s.tree, s.inside)
 		return result, nil, err
 	}
@@ -156,6 +158,23 @@ func (s *scope) scan(ctx context.Context, scanner scan.Scanner) (*scan.Result, *
 		identity.NewMoves(s.base.Changes),
 	)
 	return after, &matching, nil
+}
+
+// ignored tells which paths git ignores, if there is a work tree.
+func (s *scope) ignored(ctx context.Context, paths []string) ([]string, error) {
+	if s.repo == nil {
+		root := s.tree.Revision().Source
+		if _, err := os.Lstat(filepath.Join(root, ".git")); err != nil {
+			return nil, nil //nolint:nilerr // without a repository nothing is ignored
+		}
+		repo, err := git.OpenLocal(git.LocalOptions{WorkTree: root})
+		if err != nil {
+			return nil, err
+		}
+		defer repo.Close() //nolint:errcheck // nothing is written
+		return repo.Ignored(ctx, paths)
+	}
+	return s.repo.Ignored(ctx, paths)
 }
 
 // secretsOfOthers returns the findings about secrets in files that did not change:
@@ -225,10 +244,16 @@ func (s *scope) trusted(ctx context.Context) (source.Tree, error) {
 	return s.repo.Tree(ctx, commit)
 }
 
-// known tells which policies a comment may name: also those that were disabled.
+// known tells which policies a comment may name: also those that were disabled,
+// and those that nothing took to be decoded.
 func known(policies *setup.Policies, disabled []string) func(string) bool {
 	return func(id string) bool {
-		one := policies.Find(id)
-		return one != nil && one.ID == id || secret.IsRule(id) || slices.Contains(disabled, id)
+		if secret.IsRule(id) || slices.Contains(disabled, id) {
+			return true
+		}
+		return slices.ContainsFunc(policies.Packs, func(pack *policy.Pack) bool {
+			return slices.ContainsFunc(pack.Policies, func(p *policy.Policy) bool { return p.ID == id }) ||
+				slices.ContainsFunc(pack.Pending, func(p policy.Pending) bool { return p.Head.ID == id })
+		})
 	}
 }

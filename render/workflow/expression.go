@@ -53,7 +53,7 @@ func parseExpression(text string, start, end int) (*node, error) {
 	}
 	n, err := p.either(0)
 	if err == nil && p.pos < end {
-		err = p.fail("unexpected %q", p.text[p.pos:min(end, p.pos+10)])
+		err = p.unexpected()
 	}
 	if err != nil {
 		return nil, err
@@ -77,6 +77,10 @@ type parser struct {
 
 func (p *parser) fail(format string, args ...any) error {
 	return &expressionError{min(p.pos, len(p.text)), fmt.Sprintf(format, args...)}
+}
+
+func (p *parser) unexpected() error {
+	return p.fail("unexpected %q", strings.TrimSpace(p.text[p.pos:min(len(p.text), p.pos+10)]))
 }
 
 func (p *parser) space() {
@@ -221,7 +225,7 @@ func (p *parser) primary(depth int) (*node, error) {
 	if p.pos >= len(p.text) {
 		return nil, p.fail("the expression ends too early")
 	}
-	return nil, p.fail("unexpected %q", p.text[p.pos:min(len(p.text), p.pos+10)])
+	return nil, p.unexpected()
 }
 
 func (p *parser) arguments(n *node, depth int) (*node, error) {

@@ -142,7 +142,7 @@ func newRoot(streams Streams) *cobra.Command {
 		group string
 		cmd   *cobra.Command
 	}{
-		{"files", newScan(a)}, {"files", newExplain(a)}, {"files", newPolicy(a)},
+		{"files", newScan(a)}, {"files", newFix(a)}, {"files", newExplain(a)}, {"files", newPolicy(a)},
 		{"files", newBaseline(a)}, {"files", newWaive(a)},
 		{"loop", newRun(a)}, {"loop", newStatus(a)}, {"loop", newPlan(a)}, {"loop", newDrift(a)}, {"loop", newRollback(a)},
 		{"loop", newDoctor(a)},

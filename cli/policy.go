@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/holdfast-dev/holdfast/fix"
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/report"
 	"github.com/holdfast-dev/holdfast/setup"
@@ -48,7 +49,8 @@ func (a *app) policyTest(policies *setup.Policies, dirs []string) error {
 		if len(dirs) > 0 {
 			dir = dirs[i]
 		}
-		for _, f := range policy.Test(policies, pack, setup.ReadExample) {
+		unfixed, _ := fix.Prove(policies, pack, setup.ReadExample)
+		for _, f := range append(policy.Test(policies, pack, setup.ReadExample), unfixed...) {
 			failed++
 			p.Printf("%s  %s", p.Paint("FAIL", report.Bold, report.Red), report.Plain(describeFailure(dir, f)))
 		}

@@ -56,6 +56,9 @@ func (t *text) unfold(key *resource.Field, old, value *resource.Value) []source.
 func (t *text) replaceBelow(key *resource.Field, old *resource.Value, row string) [][]source.Edit {
 	colon := t.colon(key, old)
 	if end := t.lineEnd(colon); end < old.Span.Start && t.last(colon) {
+		if t.commented(end, old.Span.Start) { // what is between them stays
+			end = t.lineEnd(t.lineStart(t.lineStart(old.Span.Start) - 1))
+		}
 		return [][]source.Edit{{insert(colon, " "+row), {Span: source.Span{Start: end, End: old.Span.End}}}}
 	}
 	return [][]source.Edit{{{Span: source.Span{Start: colon, End: old.Span.End}, New: " " + row}}}
@@ -130,6 +133,12 @@ func (t *text) removeBlock(path resource.Path, parent *resource.Value, last reso
 	}
 	if i+1 < len(entries) && !t.commented(t.lineEnd(end), next) { // what follows moves up
 		ways = append(ways, []source.Edit{{Span: source.Span{Start: start, End: next}}})
+	}
+	if i+1 < len(entries) && !t.first(start) { // what follows stays below, and the comments before it
+		for start > 0 && t.content[start-1] == ' ' {
+			start--
+		}
+		ways = append(ways, []source.Edit{{Span: source.Span{Start: start, End: t.lineEnd(end)}}})
 	}
 	return ways, nil
 }

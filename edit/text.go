@@ -32,6 +32,7 @@ func (t *text) learn() {
 		t.eol = "\r\n"
 	}
 	rows := false
+	t.inRow = true
 	t.habits(t.root, &rows)
 	if t.step <= 0 {
 		t.step = usualIndent

@@ -89,10 +89,24 @@ func (e *Example) compare(r *resource.Resource, result Result) string {
 // Read reads the resources of an example of a policy for a platform: at least one,
 // the judged one first.
 func (e *Example) Read(platform resource.Platform, read Reader) ([]*resource.Resource, error) {
+	return ReadAll(platform, e.Source(platform), read)
+}
+
+// Source returns the manifest as the file that it would be.
+func (e *Example) Source(platform resource.Platform) *source.File {
+	usual := platform.FileName()
 	if platform == resource.Kubernetes {
-		return e.Resources()
+		usual = "example.yaml"
 	}
-	all, err := read(platform, source.NewFile(cmp.Or(e.File, platform.FileName()), []byte(e.Manifest)))
+	return source.NewFile(cmp.Or(e.File, usual), []byte(e.Manifest))
+}
+
+// ReadAll reads the resources of a file as those of an example are read.
+func ReadAll(platform resource.Platform, file *source.File, read Reader) ([]*resource.Resource, error) {
+	if platform == resource.Kubernetes {
+		return objects(file)
+	}
+	all, err := read(platform, file)
 	if err == nil && len(all) == 0 {
 		err = errors.New("the example holds nothing to judge")
 	}
@@ -101,7 +115,10 @@ func (e *Example) Read(platform resource.Platform, read Reader) ([]*resource.Res
 
 // Resources parses the manifest of a Kubernetes policy: at least one resource, the judged one first.
 func (e *Example) Resources() ([]*resource.Resource, error) {
-	file := source.NewFile("example.yaml", []byte(e.Manifest))
+	return objects(e.Source(resource.Kubernetes))
+}
+
+func objects(file *source.File) ([]*resource.Resource, error) {
 	documents, err := resource.ParseYAML(file)
 	if err != nil {
 		return nil, err

@@ -37,8 +37,10 @@ type Scanner struct {
 	Jobs      int              // units at a time; 0 for one for each processor
 	Secrets   *secret.Detector // looks into all files; nil for nothing
 
+	Fixer   Fixer    // asked about every finding; nil for nothing
 	Changed []string // judge only the units that these files have a part in; nil for all
 	Search  []string // search only these files for secrets; nil for all that are judged
+	Ignored Ignored  // nil if no file is
 	Keep    bool     // keep the resources in the result
 }
 
@@ -57,8 +59,9 @@ type Result struct {
 	Renders  int // units of kustomize and Helm
 	Elapsed  time.Duration
 
-	Past      *Past                // if it is the history that was scanned
-	Resources []*resource.Resource // if the scanner keeps them
+	Past      *Past                     // if it is the history that was scanned
+	Resources []*resource.Resource      // if the scanner keeps them
+	Sites     map[*finding.Finding]Site // of findings of policies, if the scanner has a fixer
 }
 
 // Partial reports whether something could not be judged.
@@ -70,6 +73,8 @@ type Judgement struct {
 	Errors   []string
 	Verdicts map[policy.Verdict]int
 	ByObject map[string]Counts // by resource.ID.Key
+
+	on map[*finding.Finding]*resource.Resource
 }
 
 // Counts are the verdicts on one resource, and its findings.
@@ -96,12 +101,13 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	}
 	written := resource.NewSet(asWritten(units, rendered))
 	judged := make([]Judgement, len(units))
+	sets := make([]*resource.Set, len(units))
 	err = s.each(ctx, len(units), func(ctx context.Context, i int) error {
-		set := written
+		sets[i] = written
 		if units[i].Composed() {
-			set = resource.NewSet(rendered[i].Resources)
+			sets[i] = resource.NewSet(rendered[i].Resources)
 		}
-		judged[i] = judge(ctx, s.evaluator(units[i]), rendered[i].Resources, set, stageOf(units[i]))
+		judged[i] = judge(ctx, s.evaluator(units[i]), rendered[i].Resources, sets[i], stageOf(units[i]))
 		judged[i].ByObject = nil // only the gate asks, and in a large scan it weighs
 		return ctx.Err()
 	})
@@ -117,6 +123,9 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	for i, unit := range units {
 		result.add(unit, rendered[i], judged[i])
 		result.mark(rendered[i].Resources)
+		if s.Fixer != nil {
+			result.remember(judged[i], sets[i], stageOf(unit))
+		}
 		if s.Keep {
 			result.Resources = append(result.Resources, rendered[i].Resources...)
 		}
@@ -127,6 +136,9 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	result.addSecrets(found)
 	result.finish(files)
 	result.unsearched(found)
+	if err := s.propose(ctx, result); err != nil {
+		return nil, err
+	}
 	result.Elapsed = time.Since(start)
 	return result, nil
 }
@@ -265,7 +277,10 @@ func Judge(ctx context.Context, evaluator policy.Evaluator, set *resource.Set, s
 
 // judge evaluates all policies on some of the resources of a set.
 func judge(ctx context.Context, evaluator policy.Evaluator, some []*resource.Resource, set *resource.Set, stage policy.Stage) Judgement {
-	j := Judgement{Verdicts: map[policy.Verdict]int{}, ByObject: make(map[string]Counts, len(some))}
+	j := Judgement{
+		Verdicts: map[policy.Verdict]int{}, ByObject: make(map[string]Counts, len(some)),
+		on: map[*finding.Finding]*resource.Resource{},
+	}
 	for _, r := range some {
 		results := evaluator.Evaluate(ctx, r, set, stage)
 		counts := Counts{Verdicts: map[policy.Verdict]int{}, Findings: policy.Findings(r, results, stage)}
@@ -278,6 +293,9 @@ func judge(ctx context.Context, evaluator policy.Evaluator, some []*resource.Res
 		}
 		j.ByObject[r.ID.Key()] = counts
 		j.Findings = append(j.Findings, counts.Findings...)
+		for _, f := range counts.Findings {
+			j.on[f] = r
+		}
 	}
 	finding.Sort(j.Findings)
 	return j

@@ -29,7 +29,7 @@ type PolicyOptions struct {
 
 // Policies are compiled packs.
 type Policies struct {
-	policy.Evaluator
+	policy.Mender
 	Packs  []*policy.Pack
 	Digest string // of all packs and of what was disabled
 
@@ -68,7 +68,7 @@ func LoadPolicies(opts PolicyOptions) (*Policies, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Policies{Evaluator: engine, Packs: all, Digest: digest(all, opts.Disable, opts.Params), builtin: !opts.NoBuiltin}, nil
+	return &Policies{Mender: engine, Packs: all, Digest: digest(all, opts.Disable, opts.Params), builtin: !opts.NoBuiltin}, nil
 }
 
 // LoadPack reads the pack in a directory of this machine.

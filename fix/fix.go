@@ -1,0 +1,164 @@
+// Package fix mends findings in the files that they are from.
+//
+//	Fixer    proposes a fix for one finding, and proves it as far as one file can
+//	place    where in the files a value of a resource is written: a document, and
+//	         the path of the value in it
+//	Run      makes fixes until none is left, in rounds, because an edit moves what
+//	         others are about
+//	Prove    whether the fixes of policies mend their own failing examples
+//
+// A proposal for a manifest is proven: the text is read again, it must hold exactly
+// the intended change, the policy must no longer object, and no other policy may
+// object more than before. One for the source of a rendered resource is a guess
+// until Run has rendered it again.
+package fix
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/holdfast-dev/holdfast/edit"
+	"github.com/holdfast-dev/holdfast/finding"
+	"github.com/holdfast-dev/holdfast/policy"
+	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+// Fixer proposes fixes.
+type Fixer struct {
+	Policies policy.Mender
+	Read     policy.Reader // reads files of platforms other than Kubernetes
+	Tree     source.Tree   // holds what resources are rendered from
+}
+
+// Propose returns how a finding on a resource can be mended, or nil if its policy
+// does not say. Without edits the fix says why there are none.
+func (f *Fixer) Propose(ctx context.Context, one *finding.Finding, r *resource.Resource, set *resource.Set, stage policy.Stage) *finding.Fix {
+	j := judged{f.Policies, r, set, stage}
+	mends, err := f.Policies.Mends(ctx, r, set, stage, one.Rule.ID, one.Path)
+	if err != nil || len(mends) == 0 {
+		return nil
+	}
+	var refused *finding.Fix
+	for _, mend := range mends {
+		proposal := &finding.Fix{Class: mend.Fix.Class, Note: mend.Fix.Note}
+		if len(mend.Changes) > 0 {
+			proposal.File, proposal.Edits, err = f.edits(ctx, j, one, mend.Changes)
+		}
+		switch {
+		case mend.Fix.Class == finding.Manual || len(proposal.Edits) > 0 && err == nil:
+			return proposal
+		case refused == nil:
+			proposal.File, proposal.Edits, proposal.Reason = nil, nil, reason(err)
+			refused = proposal
+		}
+	}
+	return refused
+}
+
+func reason(err error) string {
+	if err == nil {
+		return "there is nothing to change"
+	}
+	if refusal, ok := errors.AsType[*edit.Refusal](err); ok {
+		return refusal.Reason
+	}
+	return err.Error()
+}
+
+func refuse(format string, args ...any) error {
+	return &edit.Refusal{Reason: fmt.Sprintf(format, args...)}
+}
+
+// edits turns changes of a resource into edits of the file that it is from.
+func (f *Fixer) edits(ctx context.Context, j judged, one *finding.Finding, changes []edit.Change) (*source.File, []source.Edit, error) {
+	if j.r.Origin.Locator != nil {
+		return f.sourceEdits(j.r, changes)
+	}
+	file := j.r.Origin.File
+	if file == nil {
+		return nil, nil, refuse("it is in no file")
+	}
+	at, err := written(j.r)
+	if err != nil {
+		return nil, nil, err
+	}
+	edits, err := edit.Text(file, at.dialect, at.offset, at.below(changes)...)
+	if err != nil {
+		return nil, nil, err
+	}
+	content, err := source.Apply(file.Content, edits)
+	if err != nil {
+		return nil, nil, err
+	}
+	after, err := f.reread(j.r, source.NewFile(file.Path, content))
+	if err != nil {
+		return nil, nil, err
+	}
+	return file, edits, j.mended(ctx, after, one)
+}
+
+// reread reads the resource again from a changed file.
+func (f *Fixer) reread(r *resource.Resource, file *source.File) (*resource.Resource, error) {
+	if r.ID.Platform != resource.Kubernetes {
+		all, err := f.Read(r.ID.Platform, file)
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range all {
+			if one.ID.Key() == r.ID.Key() {
+				return one, nil
+			}
+		}
+		return nil, refuse("%s is not in the file any more", r.ID)
+	}
+	documents, err := resource.Parse(file)
+	if err != nil {
+		return nil, err
+	}
+	for _, doc := range documents {
+		if doc.Index != r.Origin.Document {
+			continue
+		}
+		for _, o := range resource.Objects(doc) {
+			if o.ID.Key() == r.ID.Key() {
+				return &resource.Resource{ID: o.ID, Root: o.Root, Origin: r.Origin}, nil
+			}
+		}
+	}
+	return nil, refuse("%s is not in the file any more", r.ID)
+}
+
+// judged is a resource with what it is judged by.
+type judged struct {
+	policies policy.Evaluator
+	r        *resource.Resource
+	set      *resource.Set
+	stage    policy.Stage
+}
+
+// mended returns an error if a policy objects to the resource more than before the
+// change, or still to what the finding is about.
+func (j judged) mended(ctx context.Context, after *resource.Resource, one *finding.Finding) error {
+	before := j.objections(ctx, j.r)
+	for what, id := range j.objections(ctx, after) {
+		_, old := before[what]
+		switch {
+		case what == one.Rule.ID+" "+one.Field:
+			return refuse("it does not mend all of the problem")
+		case !old && id != one.Rule.ID:
+			return refuse("it would give rise to %s", id)
+		}
+	}
+	return nil
+}
+
+// objections returns the policies that object to a resource, with the fields.
+func (j judged) objections(ctx context.Context, r *resource.Resource) map[string]string {
+	found := map[string]string{}
+	for _, f := range policy.Findings(r, j.policies.Evaluate(ctx, r, j.set, j.stage), j.stage) {
+		found[f.Rule.ID+" "+f.Field] = f.Rule.ID
+	}
+	return found
+}

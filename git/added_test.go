@@ -104,3 +104,19 @@ func TestFilesOfACommit(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
+
+func TestIgnored(t *testing.T) {
+	r := gittest.New(t)
+	r.Commit("one", map[string]string{"tracked.env": "1"})
+	r.Write(map[string]string{".gitignore": "*.env\n", "a.env": "1", ":(top)b.env": "1", "c": "1"})
+	l := local(t, r)
+	for _, test := range []struct{ paths, want []string }{
+		{[]string{"tracked.env", "a.env", ":(top)b.env", "c"}, []string{"a.env", ":(top)b.env"}},
+		{[]string{"c"}, nil},
+		{nil, nil},
+	} {
+		if got, err := l.Ignored(context.Background(), test.paths); err != nil || !slices.Equal(got, test.want) {
+			t.Errorf("of %q, ignored are %q, %v", test.paths, got, err)
+		}
+	}
+}

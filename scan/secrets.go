@@ -39,7 +39,38 @@ func (s *Scanner) search(ctx context.Context, tree source.Tree, dir string) ([]s
 		found[i] = s.searchFile(tree, paths[i])
 		return ctx.Err()
 	})
-	return slices.DeleteFunc(found, func(f searched) bool { return f.findings == nil && f.reason == "" }), err
+	if err != nil {
+		return nil, err
+	}
+	return s.without(ctx, slices.DeleteFunc(found, func(f searched) bool { return f.findings == nil && f.reason == "" })), nil
+}
+
+// Ignored tells which of some files are not of the repository, and never will be:
+// that is where secrets may be on a developer's machine.
+type Ignored func(ctx context.Context, paths []string) ([]string, error)
+
+// without forgets what was found in files that are ignored. If it cannot be told
+// which are, none is.
+func (s *Scanner) without(ctx context.Context, found []searched) []searched {
+	var paths []string
+	for _, one := range found {
+		if one.hits != nil {
+			paths = append(paths, one.file.Path)
+		}
+	}
+	if s.Ignored == nil || paths == nil {
+		return found
+	}
+	ignored, err := s.Ignored(ctx, paths)
+	if err != nil {
+		return found
+	}
+	for i, one := range found {
+		if slices.Contains(ignored, one.file.Path) {
+			found[i] = searched{file: one.file, reason: "ignored by Git"}
+		}
+	}
+	return found
 }
 
 func (s *Scanner) texts(tree source.Tree, dir string) (paths []string, err error) {

@@ -46,6 +46,7 @@ type scope struct {
 	ctx       context.Context
 	policy    *policy.Policy
 	of        *program
+	variables *variables // this scope, as a map; nil until it is used
 	own       []memo
 	relations map[string]ref.Val
 	bound     map[string]ref.Val // what only a fix sees
@@ -77,7 +78,10 @@ func (v *scope) ResolveName(name string) (any, bool) {
 	case "object":
 		return v.root, true
 	case "variables":
-		return &variables{scope: v}, true
+		if v.variables == nil {
+			v.variables = &variables{scope: v}
+		}
+		return v.variables, true
 	case "relations":
 		return v.relations, true
 	case "params":

@@ -16,11 +16,12 @@ import "github.com/holdfast-dev/holdfast/resource"
 func Prelude(platform resource.Platform) []Variable { return preludes[platform] }
 
 var preludes = map[resource.Platform][]Variable{
-	resource.Kubernetes:    kubernetesPrelude,
-	resource.Dockerfile:    dockerfilePrelude,
-	resource.Compose:       composePrelude,
-	resource.GitHubActions: githubPrelude,
-	resource.GitLabCI:      gitlabPrelude,
+	resource.Kubernetes:     kubernetesPrelude,
+	resource.Dockerfile:     dockerfilePrelude,
+	resource.Compose:        composePrelude,
+	resource.GitHubActions:  githubPrelude,
+	resource.GitLabCI:       gitlabPrelude,
+	resource.AzurePipelines: azurePrelude,
 }
 
 var kubernetesPrelude = []Variable{

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 
 	"github.com/holdfast-dev/holdfast/render"
+	"github.com/holdfast-dev/holdfast/render/azure"
 	"github.com/holdfast-dev/holdfast/render/compose"
 	"github.com/holdfast-dev/holdfast/render/dockerfile"
 	"github.com/holdfast-dev/holdfast/render/gitlab"
@@ -67,6 +68,7 @@ var treeFormats = []struct {
 	parse    render.TreeParser
 }{
 	{resource.GitHubActions, workflow.Claims, workflow.Parse},
+	{resource.AzurePipelines, azure.Claims, azure.Parse},
 	{resource.GitLabCI, gitlab.Claims, gitlab.Parse},
 	{resource.Dockerfile, dockerfile.Claims, dockerfile.Parse},
 	{resource.Compose, compose.Claims, compose.Parse},

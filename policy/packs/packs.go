@@ -1,6 +1,10 @@
 // Package packs holds the policies that are part of the program, as data: one
 // folder for each area, one file for each policy.
 //
+//	azure-pipelines/injection     text of others in scripts
+//	azure-pipelines/supply-chain  images, templates, repositories and downloads
+//	azure-pipelines/secrets       secrets, tokens and logs
+//	azure-pipelines/deployment    what jobs change, and where they run
 //	compose/access             what services may do on their machine
 //	compose/images             what services are made of
 //	compose/network            who reaches them
@@ -49,7 +53,7 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-//go:embed compose dockerfile github-actions gitlab-ci kubernetes
+//go:embed azure-pipelines compose dockerfile github-actions gitlab-ci kubernetes
 var files embed.FS
 
 // What is known of the packs without reading them; see policy/packs/check.

@@ -83,7 +83,10 @@ func (f *Files) Locate(span source.Span) (*source.File, source.Span) {
 	}
 	i := sort.SearchInts(f.bases, span.Start+1) - 1
 	i = max(i, 0)
-	return f.files[i], shifted(span, -f.bases[i])
+	span = shifted(span, -f.bases[i])
+	size := len(f.files[i].Content)
+	// What takes from more than one file ends with the first.
+	return f.files[i], source.Span{Start: min(span.Start, size), End: min(span.End, size)}
 }
 
 // Locator returns what finds the places of a resource whose tree has spans in the

@@ -212,10 +212,13 @@ func (s *server) try(o object) (answer, error) {
 	return s.do(http.MethodPut, path+"/"+name+"/ephemeralcontainers?dryRun=All&fieldValidation=Strict", pod)
 }
 
+// patience is how long a busy machine may take.
+const patience = 4 * time.Minute
+
 // waitFor polls, as what is waited for tells nobody.
 func (s *server) waitFor(what string, done func(context.Context) bool) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
@@ -223,7 +226,7 @@ func (s *server) waitFor(what string, done func(context.Context) bool) {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			s.t.Fatalf("waited a minute for %s", what)
+			s.t.Fatalf("waited %s for %s", patience, what)
 		}
 	}
 }

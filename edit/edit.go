@@ -195,6 +195,7 @@ func one(name string, content []byte, dialect resource.Dialect, c Change) ([]sou
 	if Equal(root, want) {
 		return nil, nil
 	}
+	c = narrow(root, c)
 	t := &text{name: name, content: content, root: root, dialect: dialect}
 	t.learn()
 	ways, err := t.ways(c)
@@ -210,6 +211,31 @@ func one(name string, content []byte, dialect resource.Dialect, c Change) ([]sou
 		return nil, refuse("anchors and aliases tie this value to others")
 	}
 	return nil, refuse("the layout of the text around it is not one that can be edited safely")
+}
+
+// narrow turns a change of a list into one of its items, if that is all that it is.
+func narrow(root *resource.Value, c Change) Change {
+	old := root.At(c.Path)
+	if c.Op != Set || old == nil || old.Kind != resource.List || c.Value.Kind != resource.List {
+		return c
+	}
+	a, b := old.Items, c.Value.Items
+	same := 0
+	for same < len(a) && same < len(b) && Equal(a[same], b[same]) {
+		same++
+	}
+	tail := 0
+	for tail < len(a)-same && tail < len(b)-same && Equal(a[len(a)-1-tail], b[len(b)-1-tail]) {
+		tail++
+	}
+	at := c.Path.Append(resource.Index(same))
+	switch {
+	case len(a) == len(b) && same+tail == len(a)-1, len(b) == len(a)+1 && same == len(a):
+		return Change{Op: Set, Path: at, Value: b[same]}
+	case len(a) == len(b)+1 && same+tail == len(b):
+		return Change{Op: Remove, Path: at}
+	}
+	return c
 }
 
 // makes reports whether the document reads as wanted after edits.

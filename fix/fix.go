@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/holdfast-dev/holdfast/edit"
 	"github.com/holdfast-dev/holdfast/finding"
@@ -92,7 +93,7 @@ func (f *Fixer) edits(ctx context.Context, j judged, one *finding.Finding, chang
 	if err != nil {
 		return nil, nil, err
 	}
-	after, err := f.reread(j.r, source.NewFile(file.Path, content))
+	after, err := f.reread(j.r, at.path, source.NewFile(file.Path, content))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -100,7 +101,7 @@ func (f *Fixer) edits(ctx context.Context, j judged, one *finding.Finding, chang
 }
 
 // reread reads the resource again from a changed file.
-func (f *Fixer) reread(r *resource.Resource, file *source.File) (*resource.Resource, error) {
+func (f *Fixer) reread(r *resource.Resource, at resource.Path, file *source.File) (*resource.Resource, error) {
 	if r.ID.Platform != resource.Kubernetes {
 		all, err := f.Read(r.ID.Platform, file)
 		if err != nil {
@@ -122,7 +123,7 @@ func (f *Fixer) reread(r *resource.Resource, file *source.File) (*resource.Resou
 			continue
 		}
 		for _, o := range resource.Objects(doc) {
-			if o.ID.Key() == r.ID.Key() {
+			if slices.Equal(o.Path, at) { // its name may be what has changed
 				return &resource.Resource{ID: o.ID, Root: o.Root, Origin: r.Origin}, nil
 			}
 		}

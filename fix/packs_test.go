@@ -56,4 +56,4 @@ func TestBuiltinPolicies(t *testing.T) {
 	}
 }
 
-const leastFixes = 15
+const leastFixes = 115

@@ -8,7 +8,7 @@
 //
 // Findings go to standard output; progress and logs to standard error. Text
 // from files, Git, clusters and the ledger is untrusted: it passes through
-// report.Plain, or is written as JSON by writeJSON, before a terminal sees it.
+// report.Plain, or is written as JSON by report.WriteJSON, before a terminal sees it.
 package cli
 
 import (

@@ -114,7 +114,7 @@ func (o *driftCommand) writeJSON(drifts []state.Drift) error {
 			}
 			doc.Changes = append(doc.Changes, change)
 		}
-		if err := writeJSON(o.Out, doc, false); err != nil {
+		if err := report.WriteJSON(o.Out, doc, false); err != nil {
 			return err
 		}
 	}

@@ -77,7 +77,7 @@ func (o *historyCommand) run(application string) error {
 	}
 	if o.json {
 		for _, r := range records {
-			if err := writeJSON(o.Out, r, false); err != nil {
+			if err := report.WriteJSON(o.Out, r, false); err != nil {
 				return err
 			}
 		}

@@ -199,7 +199,7 @@ func (o *statusCommand) writeJSON(s *loopStatus) error {
 			x.Tried, x.Outcome, s.pins[x.Name], x.Digest, x.Verdicts, x.Objects, x.Changed, x.Updated,
 		})
 	}
-	return writeJSON(o.Out, struct {
+	return report.WriteJSON(o.Out, struct {
 		Sources      []sourceJSON      `json:"sources"`
 		Applications []applicationJSON `json:"applications"`
 	}{sources, apps}, true)

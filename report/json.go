@@ -19,15 +19,25 @@ import (
 const SchemaID = "https://holdfast.dev/schema/scan/json-v1"
 
 type jsonScan struct {
-	Schema   string         `json:"schema"`
-	Version  string         `json:"version"`
-	Root     string         `json:"root"`
-	Revision string         `json:"revision,omitempty"`
-	Complete bool           `json:"complete"`
-	Policies jsonPolicies   `json:"policies"`
-	Counts   jsonCounts     `json:"counts"`
-	Findings []jsonFinding  `json:"findings"`
-	Hidden   []jsonFinding  `json:"hidden,omitempty"`
+	jsonHead
+	Findings []jsonFinding `json:"findings"`
+	Hidden   []jsonFinding `json:"hidden,omitempty"`
+	jsonAccount
+}
+
+// jsonHead says what was scanned, and what came out.
+type jsonHead struct {
+	Schema   string       `json:"schema"`
+	Version  string       `json:"version"`
+	Root     string       `json:"root"`
+	Revision string       `json:"revision,omitempty"`
+	Complete bool         `json:"complete"`
+	Policies jsonPolicies `json:"policies"`
+	Counts   jsonCounts   `json:"counts"`
+}
+
+// jsonAccount is about everything that gave no finding.
+type jsonAccount struct {
 	Problems []jsonProblem  `json:"problems"`
 	Errors   []string       `json:"errors"`
 	Skipped  []jsonSkipped  `json:"skipped"`
@@ -64,6 +74,7 @@ type jsonFinding struct {
 	Fingerprint string           `json:"fingerprint"`
 	Cause       string           `json:"cause"`
 	Triage      *jsonTriage      `json:"triage,omitempty"`
+	Fix         *jsonFix         `json:"fix,omitempty"`
 }
 
 type jsonSubject struct {
@@ -101,29 +112,39 @@ type jsonSkipped struct {
 
 // JSON writes a scan as a document of the json-v1 schema.
 func JSON(w io.Writer, s *Scan) error {
-	doc := jsonScan{
-		Schema: SchemaID, Version: s.Version, Root: s.Root, Revision: s.Revision, Complete: !s.Partial(),
-		Policies: jsonPolicies{s.Policies, s.Digest},
-		Counts:   jsonCounts{s.Files, s.Objects, s.Renders, bySeverity(s.Findings), s.Blocking()},
-		Findings: []jsonFinding{}, Problems: []jsonProblem{}, Skipped: []jsonSkipped{},
-		Errors: append([]string{}, s.Errors...), Verdicts: map[string]int{},
-	}
+	doc := jsonScan{jsonHead: newJSONHead(s, SchemaID), Findings: []jsonFinding{}, jsonAccount: newJSONAccount(s)}
 	for _, f := range s.Findings {
 		doc.Findings = append(doc.Findings, s.triaged(newJSONFinding(f), f))
 	}
 	for _, e := range s.hidden() {
 		doc.Hidden = append(doc.Hidden, s.triaged(newJSONFinding(e.Finding), e.Finding))
 	}
+	return WriteJSON(w, doc, true)
+}
+
+func newJSONHead(s *Scan, schema string) jsonHead {
+	return jsonHead{
+		Schema: schema, Version: s.Version, Root: s.Root, Revision: s.Revision, Complete: !s.Partial(),
+		Policies: jsonPolicies{s.Policies, s.Digest},
+		Counts:   jsonCounts{s.Files, s.Objects, s.Renders, bySeverity(s.Findings), s.Blocking()},
+	}
+}
+
+func newJSONAccount(s *Scan) jsonAccount {
+	a := jsonAccount{
+		Problems: []jsonProblem{}, Skipped: []jsonSkipped{},
+		Errors: append([]string{}, s.Errors...), Verdicts: map[string]int{},
+	}
 	for _, p := range s.Problems {
-		doc.Problems = append(doc.Problems, newJSONProblem(p))
+		a.Problems = append(a.Problems, newJSONProblem(p))
 	}
 	for _, skip := range s.Skipped {
-		doc.Skipped = append(doc.Skipped, jsonSkipped(skip))
+		a.Skipped = append(a.Skipped, jsonSkipped(skip))
 	}
 	for v := policy.Pass; v <= policy.Error; v++ {
-		doc.Verdicts[v.String()] = s.Verdicts[v]
+		a.Verdicts[v.String()] = s.Verdicts[v]
 	}
-	return writeJSON(w, doc)
+	return a
 }
 
 // bySeverity counts findings. Every severity is there, also with 0.
@@ -144,7 +165,7 @@ func newJSONFinding(f *finding.Finding) jsonFinding {
 		Subject: jsonSubject{f.Subject.APIVersion(), f.Subject.Kind, f.Subject.Namespace, f.Subject.Name},
 		Field:   f.Field, Location: newJSONLocation(f.Location), Via: f.Via, Occurrences: max(f.Count, 1),
 		Why: f.Rule.Why, Remediation: f.Rule.Remediation, References: f.Rule.References, Controls: f.Rule.Controls,
-		Fingerprint: f.Fingerprint, Cause: f.Cause,
+		Fingerprint: f.Fingerprint, Cause: f.Cause, Fix: newJSONFix(f),
 	}
 }
 
@@ -163,21 +184,30 @@ func newJSONProblem(p render.Problem) jsonProblem {
 	return jsonProblem{p.Path, p.Position.Line, p.Position.Column, p.Message, p.Hint}
 }
 
-// writeJSON writes a document so that also a terminal can be shown it: the
-// characters that Plain drops stand only in strings, where they are escaped.
-func writeJSON(w io.Writer, doc any) error {
+// WriteJSON writes a value on one line, or indented. Also a terminal can be shown
+// it: the characters that Plain drops stand only in strings, where they are escaped.
+func WriteJSON(w io.Writer, doc any, indent bool) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
+	if indent {
+		enc.SetIndent("", "  ")
+	}
 	if err := enc.Encode(doc); err != nil {
 		return err
 	}
-	_, err := w.Write(escapeHazards(buf.Bytes()))
+	_, err := w.Write(escapeHazards(buf.Bytes(), func(out []byte, r rune) []byte {
+		for _, unit := range utf16.Encode([]rune{r}) {
+			out = fmt.Appendf(out, `\u%04x`, unit)
+		}
+		return out
+	}))
 	return err
 }
 
-func escapeHazards(text []byte) []byte {
+// escapeHazards writes every character that acts on a terminal, but for line
+// endings, as escape does.
+func escapeHazards(text []byte, escape func(out []byte, r rune) []byte) []byte {
 	isHazard := func(r rune) bool { return r != '\n' && hazard(r) }
 	out := make([]byte, 0, len(text))
 	for {
@@ -187,9 +217,7 @@ func escapeHazards(text []byte) []byte {
 		}
 		out = append(out, text[:i]...)
 		r, size := utf8.DecodeRune(text[i:])
-		for _, unit := range utf16.Encode([]rune{r}) {
-			out = fmt.Appendf(out, `\u%04x`, unit)
-		}
+		out = escape(out, r)
 		text = text[i+size:]
 	}
 }

@@ -50,7 +50,7 @@ func SARIF(w io.Writer, s *Scan) error {
 		}
 		run.Results = append(run.Results, result)
 	}
-	return writeJSON(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}})
+	return WriteJSON(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}}, true)
 }
 
 // category tells the scans of one commit apart, so that the upload of one does
@@ -118,6 +118,7 @@ func newSARIFResult(f *finding.Finding, rule int, hashes map[*source.File][]stri
 		Fingerprints: map[string]string{"holdfast/v1": f.Fingerprint},
 		Properties:   map[string]any{"cause": f.Cause, "field": f.Field},
 		Occurrences:  max(f.Count, 1),
+		Fixes:        newSARIFFixes(f),
 	}
 	if file := f.Location.File; file != nil && !f.Hidden() { // a hash of a line can be guessed at
 		if hashes[file] == nil {

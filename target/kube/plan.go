@@ -96,7 +96,7 @@ func (p *planner) try(ctx context.Context, o object, change target.Change) (_ ta
 	case err == nil:
 		change.Action = target.Update
 		if change.Err = headOf(live).owned(p.app, o.id); change.Err != nil {
-			return change, false, nil
+			return change, false, nil //nolint:nilerr // the change carries the error
 		}
 	case target.KindOf(err) != target.NotFound:
 		return change, false, err

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-dev/holdfast/finding"
+	"github.com/holdfast-dev/holdfast/fix"
 	"github.com/holdfast-dev/holdfast/identity"
 	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/report"
@@ -106,6 +107,9 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 		Renderers: setup.Renderers(), Evaluator: policies, Jobs: o.jobs,
 		Options: render.Options{IncludeCRDs: true}, // as the loop does
 		Secrets: o.secrets.detector(o.policies.PolicyOptions),
+	}
+	if o.quiet == 0 || len(o.outputs) > 0 {
+		scanner.Fixer = &fix.Fixer{Policies: policies, Read: setup.ReadExample, Tree: scope.tree}
 	}
 	result, matching, err := o.judge(ctx, scope, scanner)
 	if err != nil {

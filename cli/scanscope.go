@@ -137,7 +137,7 @@ func (s *scope) scan(ctx context.Context, scanner scan.Scanner) (*scan.Result, *
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() (err error) {
 		judge := scanner
-		judge.Search = changed
+		judge.Search, judge.Fixer = changed, nil
 		before, err = s.side(ctx, judge, s.base.Before)
 		return err
 	})
@@ -165,13 +165,13 @@ func (s *scope) ignored(ctx context.Context, paths []string) ([]string, error) {
 	if s.repo == nil {
 		root := s.tree.Revision().Source
 		if _, err := os.Lstat(filepath.Join(root, ".git")); err != nil {
-			return nil, nil //nolint:nilerr // without a repository nothing is ignored
+			return nil, nil // without a repository nothing is ignored
 		}
 		repo, err := git.OpenLocal(git.LocalOptions{WorkTree: root})
 		if err != nil {
 			return nil, err
 		}
-		defer repo.Close() //nolint:errcheck // nothing is written
+		defer repo.Close()
 		return repo.Ignored(ctx, paths)
 	}
 	return s.repo.Ignored(ctx, paths)

@@ -76,6 +76,7 @@ type sarifResult struct {
 	Baseline     string            `json:"baselineState,omitempty"`
 
 	Suppressions []sarifSuppression `json:"suppressions,omitempty"`
+	Fixes        []sarifFix         `json:"fixes,omitempty"`
 }
 
 type sarifLocation struct {

@@ -81,7 +81,7 @@ func (p *Printer) finding(s *Scan, f *finding.Finding, blocks bool) {
 	}
 	p.Note(gutter, "in", subject(f))
 	p.Note(gutter, "why", f.Rule.Why)
-	p.Note(gutter, "fix", f.Rule.Remediation)
+	p.fix(gutter, f)
 	e := s.entries[f]
 	label, text := standing(e)
 	p.Note(gutter, label, text)
@@ -143,6 +143,7 @@ func place(p render.Problem) string {
 func (p *Printer) summary(s *Scan, opts TextOptions) {
 	p.hang("", 0, conclusion(s), Bold)
 	p.notShown(s, opts.All)
+	p.fixable(s)
 	if s.Partial() {
 		p.hang(p.Paint("Incomplete", Bold, Red)+": ", len("Incomplete: "), incomplete(s))
 	}

@@ -22,6 +22,8 @@
 //	github-actions/secrets        where secrets are, and who gets them
 //	github-actions/commands       what scripts do
 //	github-actions/dependabot     its configuration
+//	gitops/argo-cd                projects, applications and settings of Argo CD
+//	gitops/flux                   sources, kustomizations and releases of Flux
 //	gitlab-ci/injection           text of others in scripts
 //	gitlab-ci/images              images of jobs and services
 //	gitlab-ci/supply-chain        what pipelines include and fetch
@@ -53,7 +55,7 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-//go:embed azure-pipelines compose dockerfile github-actions gitlab-ci kubernetes
+//go:embed azure-pipelines compose dockerfile github-actions gitlab-ci gitops kubernetes
 var files embed.FS
 
 // What is known of the packs without reading them; see policy/packs/check.

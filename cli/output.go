@@ -11,8 +11,14 @@ import (
 	"github.com/holdfast-dev/holdfast/report"
 )
 
-// formatNames are those of --output.
-const formatNames = "text, concise, json, sarif"
+// formatNames returns those of --output.
+func formatNames() []string {
+	names := []string{"text"}
+	for _, f := range report.Formats() {
+		names = append(names, f.Name)
+	}
+	return names
+}
 
 // output is one --output: a format, and the file that it goes to; "" is
 // standard output.
@@ -25,8 +31,8 @@ func (o *scanCommand) parseOutputs() ([]output, error) {
 	for _, spec := range o.outputs {
 		format, file, toFile := strings.Cut(spec, "=")
 		switch {
-		case !slices.Contains(strings.Split(formatNames, ", "), format):
-			return nil, withHint(fmt.Errorf("there is no output format %q", format), "use one of %s, with =FILE to write to a file", formatNames)
+		case !slices.Contains(formatNames(), format):
+			return nil, withHint(fmt.Errorf("there is no output format %q", format), "use one of %s, with =FILE to write to a file", strings.Join(formatNames(), ", "))
 		case toFile && file == "":
 			return nil, fmt.Errorf("--output %s names no file", spec)
 		}
@@ -59,13 +65,10 @@ func (o *scanCommand) write(out output, s *report.Scan) error {
 }
 
 func (o *scanCommand) encode(w io.Writer, out output, s *report.Scan) error {
-	switch out.format {
-	case "concise":
-		return report.Concise(w, s)
-	case "json":
-		return report.JSON(w, s)
-	case "sarif":
-		return report.SARIF(w, s)
+	for _, f := range report.Formats() {
+		if f.Name == out.format {
+			return f.Write(w, s)
+		}
 	}
 	opts := report.TextOptions{Quiet: o.quiet > 0, Verbose: o.verbose, All: o.scope.all}
 	if out.file == "" {

@@ -66,14 +66,14 @@ Exit codes: 0 nothing blocks, 1 findings at or above --fail-on,
 	f := cmd.Flags()
 	f.StringVar(&o.failOn, "fail-on", "high", "lowest `severity` that gives exit code 1: info, low, medium, high, critical")
 	f.StringArrayVarP(&o.outputs, "output", "o", nil,
-		"`format` or format=file: "+formatNames+" (repeatable); text is written too, unless another goes to standard output")
+		"`format` or format=file: "+strings.Join(formatNames(), ", ")+" (repeatable); text is written too, unless another goes to standard output")
 	f.BoolVar(&o.exitZero, "exit-zero", false, "exit with 0 also when findings block; 2 and 3 stay")
 	f.CountVarP(&o.quiet, "quiet", "q", "the summary only; -qq for nothing on standard output")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "also list what was passed over, and why")
 	f.IntVar(&o.limit, "limit", 20, "most findings to show on a terminal; 0 for all")
 	f.IntVar(&o.jobs, "jobs", 0, "units to judge at a time; 0 for one for each processor")
 	complete(cmd, "fail-on", "info", "low", "medium", "high", "critical")
-	complete(cmd, "output", strings.Split(formatNames, ", ")...)
+	complete(cmd, "output", formatNames()...)
 	return cmd
 }
 

@@ -6,6 +6,8 @@
 //	Concise  one line for each finding, as compilers write them
 //	JSON     a document of the json-v1 schema
 //	SARIF    a log for code scanning services and editors
+//	Formats  these and what other services read: JSONL, GitHub, GitLab, JUnit,
+//	         RDJSON, Markdown
 //	Plain    untrusted text without what acts on a terminal
 //
 // Whatever comes from files or from Git is untrusted. For people it passes

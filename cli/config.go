@@ -136,8 +136,12 @@ func mistakes(err error) (all []error) {
 
 // configuredPolicies are those that the loop uses.
 func configuredPolicies(cfg *config.Config) (*setup.Policies, error) {
-	return loadPolicies(setup.PolicyOptions{
+	return loadPolicies(policyOptions(cfg))
+}
+
+func policyOptions(cfg *config.Config) setup.PolicyOptions {
+	return setup.PolicyOptions{
 		NoBuiltin: cfg.Policies.Builtin != nil && !*cfg.Policies.Builtin,
 		Packs:     cfg.Policies.Packs, Disable: cfg.Policies.Disable, Params: cfg.Policies.Params,
-	})
+	}
 }

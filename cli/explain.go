@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -77,6 +78,34 @@ func (a *app) listPolicies(policies *setup.Policies) error {
 		rows.print(p)
 	}
 	return p.Err()
+}
+
+// explainFlags returns what `holdfast explain` has to be given to know the policies
+// of packs that are not built in.
+func explainFlags(policies *setup.Policies, opts setup.PolicyOptions) map[string]string {
+	flags := map[string]string{}
+	packs := policies.Packs[len(policies.Packs)-len(opts.Packs):]
+	for i, pack := range packs {
+		text := "--pack " + shellWord(opts.Packs[i])
+		if opts.NoBuiltin {
+			text = "--no-builtin " + text
+		}
+		for _, one := range pack.Policies {
+			flags[one.ID] = text
+		}
+	}
+	return flags
+}
+
+// shellWord writes an argument as a shell reads it.
+func shellWord(arg string) string {
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_./=:@%+,", r)
+	}
+	if arg != "" && strings.IndexFunc(arg, func(r rune) bool { return !plain(r) }) < 0 {
+		return arg
+	}
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
 
 func (a *app) explain(one *policy.Policy) error {

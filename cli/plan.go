@@ -76,12 +76,16 @@ func (o *planCommand) run(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	decision, err := o.decide(ctx, cfg, app, rendering)
+	policies, err := configuredPolicies(cfg)
+	if err != nil {
+		return err
+	}
+	decision, err := o.decide(ctx, cfg, app, rendering, policies)
 	if err != nil {
 		return err
 	}
 	p := o.printer()
-	writeDecision(p, decision)
+	writeDecision(p, decision, explainFlags(policies, policyOptions(cfg)))
 	if len(rendering.Problems) > 0 { // what is missing would look like deletions
 		for _, problem := range rendering.Problems {
 			p.Problem(problem)
@@ -99,11 +103,7 @@ func (o *planCommand) run(ctx context.Context, name string) error {
 	return p.Err()
 }
 
-func (o *planCommand) decide(ctx context.Context, cfg *config.Config, app *config.Application, r *reconcile.Rendering) (gate.Decision, error) {
-	policies, err := configuredPolicies(cfg)
-	if err != nil {
-		return gate.Decision{}, err
-	}
+func (o *planCommand) decide(ctx context.Context, cfg *config.Config, app *config.Application, r *reconcile.Rendering, policies *setup.Policies) (gate.Decision, error) {
 	known, err := liveFindings(ctx, cfg, app.Name)
 	if err != nil {
 		return gate.Decision{}, err
@@ -147,7 +147,7 @@ func (o *planCommand) plan(ctx context.Context, cfg *config.Config, app *config.
 	return cluster.Plan(ctx, kube.App{Name: app.Name, Namespace: app.Namespace, CreateNamespace: app.CreateNS}, declared, nil)
 }
 
-func writeDecision(p *report.Printer, d gate.Decision) {
+func writeDecision(p *report.Printer, d gate.Decision, explain map[string]string) {
 	word := p.Paint("ALLOWED", report.Bold, report.Green)
 	if !d.Allow {
 		word = p.Paint("BLOCKED", report.Bold, report.Red)
@@ -158,7 +158,7 @@ func writeDecision(p *report.Printer, d gate.Decision) {
 	}
 	p.Printf("")
 	for _, f := range d.Blocking {
-		p.Finding(f, true)
+		p.Finding(f, explain)
 	}
 }
 

@@ -122,6 +122,7 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	s := &report.Scan{
 		Result: result, Root: path, Revision: scope.tree.Revision().Commit, FailOn: failOn,
 		Policies: policies.Number(), Digest: policies.Digest, Version: Version(),
+		Explain: explainFlags(policies, o.policies.PolicyOptions),
 	}
 	s.SetTriage(triage.Run(in), in.Now)
 	var errs []error

@@ -30,9 +30,10 @@ type Scan struct {
 	Root     string // what was scanned, as the user named it
 	Revision string // commit, when it was one
 	FailOn   finding.Severity
-	Policies int    // that judged
-	Digest   string // of the packs
-	Version  string // of Holdfast
+	Policies int               // that judged
+	Digest   string            // of the packs
+	Version  string            // of Holdfast
+	Explain  map[string]string // by policy: the flags with which `holdfast explain` knows it
 
 	Triage  *triage.Outcome // nil: every finding counts; set by SetTriage
 	Now     time.Time       // when it was triaged

@@ -65,8 +65,11 @@ func (p *Printer) skipped(all []render.Skipped) {
 	}
 }
 
-// Finding writes one finding with its frame and notes.
-func (p *Printer) Finding(f *finding.Finding, blocks bool) { p.finding(&Scan{}, f, blocks) }
+// Finding writes one finding that blocks with its frame and notes. For explain see
+// Scan.Explain.
+func (p *Printer) Finding(f *finding.Finding, explain map[string]string) {
+	p.finding(&Scan{Explain: explain}, f, true)
+}
 
 func (p *Printer) finding(s *Scan, f *finding.Finding, blocks bool) {
 	style := levelStyle(f.Severity)
@@ -86,7 +89,7 @@ func (p *Printer) finding(s *Scan, f *finding.Finding, blocks bool) {
 	label, text := standing(e)
 	p.Note(gutter, label, text)
 	p.Note(gutter, "", strings.Join(facts(f, blocks || !e.Status.Blocks()), " · "))
-	p.Note(gutter, "more", "holdfast explain "+f.Rule.ID)
+	p.Note(gutter, "more", strings.TrimSpace("holdfast explain "+f.Rule.ID+" "+s.Explain[f.Rule.ID]))
 	p.Printf("")
 }
 

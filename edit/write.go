@@ -145,3 +145,18 @@ func isPlain(s string) bool {
 	}
 	return true
 }
+
+// Scalar writes a scalar for YAML, in the quotes of the text that it replaces.
+func Scalar(v *resource.Value, old string) string {
+	t := &text{content: []byte(old), eol: "\n"}
+	if v.Kind == resource.String && old != "" && (old[0] == '"' || old[0] == '\'') {
+		return t.like(&resource.Value{Span: source.Span{End: len(old)}}, v.Str)
+	}
+	return t.flow(v, false)
+}
+
+// Entry writes a key with its value for a block of YAML at a column.
+func Entry(key string, v *resource.Value, column int, eol string) string {
+	t := &text{eol: eol, step: usualIndent, dash: usualIndent, inRow: true}
+	return t.key(key, false) + ":" + t.below(v, column)
+}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/holdfast-dev/holdfast/edit"
 	"github.com/holdfast-dev/holdfast/resource"
-	"github.com/holdfast-dev/holdfast/source"
 )
 
 // place is where the root of a resource is written: in the document that holds the
@@ -47,9 +46,4 @@ func written(r *resource.Resource) (place, error) {
 		}
 	}
 	return place{}, refuse("the object is not found in its document")
-}
-
-// sourceEdits edits what a rendered resource is made of.
-func (f *Fixer) sourceEdits(*resource.Resource, []edit.Change) (*source.File, []source.Edit, error) {
-	return nil, nil, refuse("it is rendered")
 }

@@ -35,6 +35,7 @@ type FixEdit struct {
 	Value      *resource.Value // constant, or
 	Expression string          // computed
 	To         string          // for FixRename
+	Prune      bool            // for FixRemove: the map or list too, if this empties it
 
 	ExpressionSpan source.Span
 }
@@ -161,6 +162,9 @@ func (f *FixEdit) change(root *resource.Value, failure resource.Path, compute Co
 	case f.Op == FixAdd && present, f.Op == FixReplace && !present, f.Op == FixRemove && current == nil, f.Op == FixRename && current == nil:
 		return edit.Change{}, errNoChange
 	case f.Op == FixRemove:
+		if above := root.At(target[:max(len(target)-1, 0)]); f.Prune && len(target) > 1 && len(above.Fields)+len(above.Items) == 1 {
+			target = target[:len(target)-1]
+		}
 		return edit.Change{Op: edit.Remove, Path: target}, nil
 	case f.Op == FixRename:
 		return edit.Change{Op: edit.Rename, Path: target, Key: f.To}, nil
@@ -294,6 +298,7 @@ func (d *decoder) fixEdit(one *FixEdit) fields {
 		"value":      func(v *resource.Value) { one.Value = v },
 		"expression": d.expression("expression", &one.Expression, &one.ExpressionSpan),
 		"to":         d.text("to", &one.To),
+		"prune":      d.boolean("prune", &one.Prune),
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 type environment struct {
 	*cel.Env
 	interpreter func() (interpreter.Interpreter, error)
+	patterns    patterns
 	extended    func() (*environment, error) // with the libraries of Kubernetes; nil if it has them
 }
 
@@ -77,9 +78,8 @@ type purpose struct {
 }
 
 var (
-	regexes  = interpreter.CompileRegexConstants(interpreter.MatchesRegexOptimization)
 	forSpeed = purpose{
-		[]interpreter.PlannerOption{interpreter.Optimize(), regexes},
+		[]interpreter.PlannerOption{interpreter.Optimize()},
 		[]cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)},
 	}
 	forUnknowns = purpose{
@@ -87,7 +87,7 @@ var (
 		[]cel.ProgramOption{cel.CustomDecoratorV2(checkNested)},
 	}
 	forRecords = purpose{
-		[]interpreter.PlannerOption{interpreter.CustomDecoratorV2(completeSelections), regexes},
+		[]interpreter.PlannerOption{interpreter.CustomDecoratorV2(completeSelections)},
 		[]cel.ProgramOption{cel.CustomDecoratorV2(completeSelections), cel.OptimizeRegex(interpreter.MatchesRegexOptimization)},
 	}
 )
@@ -98,7 +98,7 @@ func (e *environment) plan(a *ast.AST, opts ...interpreter.PlannerOption) (cel.P
 	if err != nil {
 		return nil, err
 	}
-	planned, err := shared.NewInterpretable(a, append([]interpreter.PlannerOption{optionals}, opts...)...)
+	planned, err := shared.NewInterpretable(a, append([]interpreter.PlannerOption{optionals, interpreter.CustomDecoratorV2(e.patterns.matching)}, opts...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -93,7 +93,7 @@ var nouns = map[string]struct {
 	"env": {"variable", true}, "envFrom": {"source", true}, "ports": {"port", true},
 	"volumeMounts": {"mount", true}, "sysctls": {"sysctl", true},
 	"stages": {"stage", true}, "commands": {"command", true}, "services": {"service", true},
-	"variables": {"variable", true}, "include": {"include", false},
+	"variables": {"variable", true}, "include": {"include", false}, "dependencies": {"dependency", false}, "settings": {"setting", false},
 	"jobs": {"job", true}, "steps": {"step", true}, "expressions": {"expression", true},
 	"rules": {"rule", false}, "subjects": {"subject", false}, "webhooks": {"webhook", false},
 	"externalIPs": {"external IP", false},

@@ -117,6 +117,11 @@ func (d *discovery) account() ([]Unit, []Skipped) {
 	for _, unit := range d.units {
 		slices.Sort(unit.UsedBy)
 		units = append(units, *unit)
+		for _, r := range d.renderers {
+			if c, ok := r.(Companion); ok && c.Beside(*unit) != "" {
+				units = append(units, Unit{Path: c.Beside(*unit), Renderer: c.Name(), uses: unit.uses})
+			}
+		}
 	}
 	var skipped []Skipped
 	for _, f := range d.files {

@@ -3,6 +3,7 @@ package render
 import (
 	"context"
 	"errors"
+	"path"
 	"slices"
 
 	"github.com/holdfast-dev/holdfast/resource"
@@ -58,6 +59,48 @@ func NewFormat(platform resource.Platform, claims func(source.Tree, string) bool
 // NewTreeFormat is NewFormat for a parser that looks at other files.
 func NewTreeFormat(platform resource.Platform, claims func(source.Tree, string) bool, parse TreeParser) Format {
 	return &format{platform, claims, parse}
+}
+
+// Companion is a Format that reads one file of each unit of a Composer as what it
+// is written as, besides what the unit renders to.
+type Companion interface {
+	Format
+	// Beside returns the path of that file, or "".
+	Beside(unit Unit) string
+}
+
+// NewCompanion returns the companion of the units of a renderer, which reads the
+// file of their directories that has the given name. Its own name is that of what
+// it reads.
+func NewCompanion(name, renderer, file string, platform resource.Platform, parse TreeParser) Companion {
+	never := func(source.Tree, string) bool { return false }
+	return &companion{format{platform, never, parse}, name, renderer, file}
+}
+
+type companion struct {
+	format
+	name, renderer, file string
+}
+
+func (c *companion) Name() string { return c.name }
+
+func (c *companion) Beside(unit Unit) string {
+	if unit.Renderer != c.renderer {
+		return ""
+	}
+	return path.Join(unit.Path, c.file)
+}
+
+// Render implements Renderer.
+func (c *companion) Render(ctx context.Context, tree source.Tree, path string, opts Options) (*Result, error) {
+	result, err := c.format.Render(ctx, tree, path, opts)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range result.Resources {
+		r.Origin.Renderer = c.name
+	}
+	return result, nil
 }
 
 type format struct {

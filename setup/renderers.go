@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 
 	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/render/azure"
+	"github.com/holdfast-dev/holdfast/render/chart"
 	"github.com/holdfast-dev/holdfast/render/compose"
 	"github.com/holdfast-dev/holdfast/render/dockerfile"
 	"github.com/holdfast-dev/holdfast/render/gitlab"
@@ -49,6 +51,7 @@ func Renderers() []render.Renderer {
 	for _, f := range treeFormats {
 		renderers = append(renderers, render.NewTreeFormat(f.platform, f.claims, f.parse))
 	}
+	renderers = append(renderers, render.NewCompanion(chart.Renderer, helm.Name, chart.File, resource.HelmChart, chart.Parse))
 	return append(renderers, manifest.New()) // which claims what no other does
 }
 
@@ -81,13 +84,36 @@ func ReadExample(platform resource.Platform, file *source.File) ([]*resource.Res
 			return ofPlatform(platform, file)(f.parse(file))
 		}
 	}
+	tree, file := exampleFiles(file)
+	if platform == resource.HelmChart {
+		return ofPlatform(platform, file)(chart.Parse(tree, file))
+	}
 	for _, f := range treeFormats {
 		if f.platform == platform {
-			tree := source.Memory(map[string]string{file.Path: string(file.Content)})
 			return ofPlatform(platform, file)(f.parse(tree, file))
 		}
 	}
 	return nil, fmt.Errorf("there is no reader for files of %s", platform)
+}
+
+// exampleFiles returns the files of an example: the one that is judged, and behind
+// a line `-- path --` each one that is beside it.
+func exampleFiles(file *source.File) (source.Tree, *source.File) {
+	files := map[string]string{}
+	name := file.Path
+	var text strings.Builder
+	for line := range strings.Lines(string(file.Content)) {
+		next, ok := strings.CutPrefix(strings.TrimSpace(line), "-- ")
+		if next, isName := strings.CutSuffix(next, " --"); ok && isName {
+			files[name] = text.String()
+			name = next
+			text.Reset()
+			continue
+		}
+		text.WriteString(line)
+	}
+	files[name] = text.String()
+	return source.Memory(files), source.NewFile(file.Path, []byte(files[file.Path]))
 }
 
 // ofPlatform completes what a parser returns.

@@ -20,7 +20,7 @@ import (
 // above low may be found in them.
 func TestSoundFiles(t *testing.T) {
 	_, engine := builtin(t)
-	for _, platform := range []resource.Platform{resource.Dockerfile, resource.Compose, resource.GitLabCI, resource.AzurePipelines} {
+	for _, platform := range []resource.Platform{resource.Dockerfile, resource.Compose, resource.GitLabCI, resource.AzurePipelines, resource.HelmChart} {
 		files, _ := filepath.Glob("testdata/" + platform.String() + "/*")
 		for _, name := range files {
 			content, err := os.ReadFile(name)

@@ -29,6 +29,9 @@
 //	gitlab-ci/supply-chain        what pipelines include and fetch
 //	gitlab-ci/secrets             secrets, tokens, logs, artifacts and caches
 //	gitlab-ci/deployment          what jobs change, and when
+//	helm/dependencies             other charts, and the lock file
+//	helm/templates                what templates call and declare
+//	helm/values                   defaults of charts
 //	kubernetes/pod-security       the Pod Security Standards, baseline and restricted
 //	kubernetes/access             roles and bindings
 //	kubernetes/admission          webhooks and policies that can be passed by
@@ -55,7 +58,7 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-//go:embed azure-pipelines compose dockerfile github-actions gitlab-ci gitops kubernetes
+//go:embed azure-pipelines compose dockerfile github-actions gitlab-ci gitops helm kubernetes
 var files embed.FS
 
 // What is known of the packs without reading them; see policy/packs/check.

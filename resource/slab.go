@@ -16,7 +16,7 @@ const maxSlab = 128
 // value in about 20 bytes.
 func newSlab(length int) slab {
 	n := min(length/20+4, maxSlab)
-	return slab{chunk: n/2 + 1, values: make([]Value, 0, n), fields: make([]Field, 0, n)}
+	return slab{chunk: n/8 + 1, values: make([]Value, 0, n), fields: make([]Field, 0, n*3/4)}
 }
 
 func (s *slab) value() *Value {

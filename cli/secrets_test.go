@@ -10,6 +10,7 @@ import (
 
 	"github.com/holdfast-dev/holdfast/cli"
 	"github.com/holdfast-dev/holdfast/git/gittest"
+	"github.com/holdfast-dev/holdfast/report"
 )
 
 // planted are put together here, so that this file holds no secret.
@@ -70,13 +71,17 @@ func TestNoOutputShowsASecret(t *testing.T) {
 	for _, args := range [][]string{{}, {"--history"}, {"pod.yaml"}, {"keys.yaml"}} {
 		dir := t.TempDir()
 		line := append([]string{"scan", "-v", "--limit", "0", "--fail-on", "info"}, args...)
-		for _, format := range []string{"text", "concise", "json", "sarif"} {
+		formats := []string{"text"}
+		for _, f := range report.Formats() {
+			formats = append(formats, f.Name)
+		}
+		for _, format := range formats {
 			line = append(line, "--output", format+"="+filepath.Join(dir, format))
 		}
 		var out, errs bytes.Buffer
 		code := cli.Main(context.Background(), line, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
 		written := map[string]string{"standard output": out.String(), "standard error": errs.String()}
-		for _, format := range []string{"text", "concise", "json", "sarif"} {
+		for _, format := range formats {
 			content, err := os.ReadFile(filepath.Join(dir, format))
 			if err != nil {
 				t.Fatalf("%v exits with %d: %v\n%s", line, code, err, errs.String())

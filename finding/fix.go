@@ -40,7 +40,12 @@ type Fix struct {
 	File   *source.File
 	Edits  []source.Edit // of File; the whole of them or nothing
 	Reason string
+
+	Sensitive bool // the lines around the edits, or the edits, hold a secret
 }
 
 // Automatic reports whether the fix consists of edits.
 func (f *Fix) Automatic() bool { return f != nil && len(f.Edits) > 0 }
+
+// HidesFix reports whether the text around a fix must not be shown, nor its edits.
+func (f *Finding) HidesFix() bool { return f.Hidden() || f.Fix != nil && f.Fix.Sensitive }

@@ -23,7 +23,7 @@ func (p *Printer) fix(gutter int, f *finding.Finding) {
 		text = "to review [*]: " + f.Fix.Note
 	}
 	p.Note(gutter, "fix", text)
-	if f.Hidden() {
+	if f.HidesFix() {
 		return
 	}
 	pad, bar := strings.Repeat(" ", gutter), p.Paint("|", Blue)
@@ -150,7 +150,7 @@ func newJSONFix(f *finding.Finding) *jsonFix {
 		return nil
 	}
 	out := &jsonFix{Class: f.Fix.Class, Note: f.Fix.Note, Reason: f.Fix.Reason}
-	if !f.Fix.Automatic() || f.Hidden() {
+	if !f.Fix.Automatic() || f.HidesFix() {
 		return out
 	}
 	out.Path = f.Fix.File.Path
@@ -184,7 +184,7 @@ type sarifContent struct {
 
 // newSARIFFixes returns the fix of a finding for tools that apply it.
 func newSARIFFixes(f *finding.Finding) []sarifFix {
-	if !f.Fix.Automatic() || f.Hidden() || f.Fix.Class == finding.Manual {
+	if !f.Fix.Automatic() || f.HidesFix() || f.Fix.Class == finding.Manual {
 		return nil
 	}
 	text := "Safe."

@@ -287,6 +287,7 @@ func TestRDJSONSuggestions(t *testing.T) {
 		{"they are far apart", fixed(file, source.Edit{Span: x, New: "1"}, source.Edit{Span: z, New: "3"}), false, nil},
 		{"another file", fixed(other, source.Edit{Span: x, New: "1"}), false, nil},
 		{"it may hold a secret", fixed(file, source.Edit{Span: x, New: "1"}), true, nil},
+		{"a secret is near", &finding.Fix{Class: finding.Safe, File: file, Edits: []source.Edit{{Span: x, New: "1"}}, Sensitive: true}, false, nil},
 		{"edits in conflict", fixed(file, source.Edit{Span: x, New: "1"}, source.Edit{Span: x, New: "2"}), false, nil},
 	}
 	for _, tt := range tests {

@@ -115,7 +115,7 @@ const suggestionLines = 20
 // are made together or not at all. Text that may hold a secret is not repeated.
 func suggestions(f *finding.Finding) []rdSuggestion {
 	fix := f.Fix
-	if !fix.Automatic() || f.Hidden() || f.Location.File == nil || fix.File == nil || fix.File.Path != f.Location.File.Path {
+	if !fix.Automatic() || fix.Class == finding.Manual || f.HidesFix() || f.Location.File == nil || fix.File == nil || fix.File.Path != f.Location.File.Path {
 		return nil
 	}
 	first := slices.MinFunc(fix.Edits, func(a, b source.Edit) int { return cmp.Compare(a.Span.Start, b.Span.Start) })

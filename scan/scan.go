@@ -139,6 +139,7 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	if err := s.propose(ctx, result); err != nil {
 		return nil, err
 	}
+	result.hideFixes(found)
 	result.Elapsed = time.Since(start)
 	return result, nil
 }

@@ -202,6 +202,42 @@ func (r *Result) hide(values []string, secrets map[string]searched) {
 	}
 }
 
+// hideFixes marks the fixes that cannot be shown without a secret. A fix is shown
+// with the line above it.
+func (r *Result) hideFixes(found []searched) {
+	var values []string
+	secrets := map[string]searched{}
+	for _, one := range found {
+		for _, h := range one.hits {
+			values = append(values, string(one.file.Content[h.Span.Start:h.Span.End]))
+		}
+		if one.hits != nil {
+			secrets[one.file.Path] = one
+		}
+	}
+	for _, f := range r.Findings {
+		if !f.Fix.Automatic() {
+			continue
+		}
+		lines := resource.Location{File: f.Fix.File, Span: f.Fix.Edits[0].Span}
+		for _, e := range f.Fix.Edits {
+			lines.Span = source.Span{Start: min(lines.Span.Start, e.Span.Start), End: max(lines.Span.End, e.Span.End)}
+			if slices.ContainsFunc(values, func(v string) bool { return len(v) >= minHidden && strings.Contains(e.New, v) }) {
+				f.Fix.Sensitive = true
+			}
+		}
+		above := f.Fix.File.Line(f.Fix.File.Position(lines.Span.Start).Line - 1)
+		if !above.IsZero() {
+			lines.Span.Start = above.Start
+		}
+		for _, h := range secrets[f.Fix.File.Path].findings {
+			if sameLines(lines, h.Location) {
+				f.Fix.Sensitive = true
+			}
+		}
+	}
+}
+
 // unsearched accounts for the files in which no secret was looked for.
 func (r *Result) unsearched(found []searched) {
 	at := map[string]int{}

@@ -144,7 +144,8 @@ func TestOdd(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	if _, err := read(t, map[string]string{name: "steps: [{template: a.yml}]", "a.yml": "steps: [{template: a.yml}, {template: a.yml}]"}); render.WithoutNotes(err) != nil {
+	_, err := read(t, map[string]string{name: "steps: [{template: a.yml}]", "a.yml": "steps: [{template: a.yml}, {template: a.yml}]"})
+	if render.WithoutNotes(err) != nil {
 		t.Errorf("a template that uses itself: %v", err)
 	}
 }

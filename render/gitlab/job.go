@@ -97,7 +97,7 @@ func (r *reader) job(of resource.Field) *resource.Value {
 	for _, f := range raw.Fields {
 		switch f.Key {
 		case "image":
-			put(out, f, image1(f.Value, known))
+			out.Put(f.Key, image1(f.Value, known)) // a tag that is missing is missing at the reference
 		case "services":
 			put(out, f, each(f.Value, func(v *resource.Value) *resource.Value { return image1(v, known) }))
 		case "variables":

@@ -111,7 +111,10 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	if o.quiet == 0 || len(o.outputs) > 0 {
 		scanner.Fixer = &fix.Fixer{Policies: policies, Read: setup.ReadExample, Tree: scope.tree}
 	}
+	progress := o.newProgress()
+	scanner.Progress = progress.step
 	result, matching, err := o.judge(ctx, scope, scanner)
+	progress.end()
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func (s *Scanner) propose(ctx context.Context, r *Result) error {
 	if s.Fixer == nil {
 		return nil
 	}
-	err := s.each(ctx, len(r.Findings), func(ctx context.Context, i int) error {
+	err := s.each(ctx, "looking for fixes of", len(r.Findings), func(ctx context.Context, i int) error {
 		f := r.Findings[i]
 		if site, ok := r.Sites[f]; ok {
 			f.Fix = s.Fixer.Propose(ctx, f, site.Resource, site.Set, site.Stage)

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -42,6 +43,10 @@ type Scanner struct {
 	Search  []string // search only these files for secrets; nil for all that are judged
 	Ignored Ignored  // nil if no file is
 	Keep    bool     // keep the resources in the result
+
+	// Progress is told how many of some things are done; nil for nobody. It is
+	// called by several goroutines at a time.
+	Progress func(what string, done, of int)
 }
 
 // Result is a whole scan.
@@ -92,7 +97,7 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 		return nil, err
 	}
 	rendered := make([]*render.Result, len(units))
-	err = s.each(ctx, len(units), func(ctx context.Context, i int) (err error) {
+	err = s.each(ctx, "rendering", len(units), func(ctx context.Context, i int) (err error) {
 		rendered[i], err = s.unit(ctx, tree, units[i])
 		return err
 	})
@@ -102,7 +107,7 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	written := resource.NewSet(asWritten(units, rendered))
 	judged := make([]Judgement, len(units))
 	sets := make([]*resource.Set, len(units))
-	err = s.each(ctx, len(units), func(ctx context.Context, i int) error {
+	err = s.each(ctx, "judging", len(units), func(ctx context.Context, i int) error {
 		sets[i] = written
 		if units[i].Composed() {
 			sets[i] = resource.NewSet(rendered[i].Resources)
@@ -153,11 +158,18 @@ func (s *Scanner) discover(tree source.Tree, dir string) ([]render.Unit, []rende
 }
 
 // each calls do for 0 to n-1, some at a time.
-func (s *Scanner) each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+func (s *Scanner) each(ctx context.Context, what string, n int, do func(ctx context.Context, i int) error) error {
+	var done atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(s.jobs())
 	for i := range n {
-		group.Go(func() error { return do(ctx, i) })
+		group.Go(func() error {
+			err := do(ctx, i)
+			if s.Progress != nil {
+				s.Progress(what, int(done.Add(1)), n)
+			}
+			return err
+		})
 	}
 	return group.Wait()
 }

@@ -37,7 +37,11 @@ type Fixer struct {
 // does not say. Without edits the fix says why there are none.
 func (f *Fixer) Propose(ctx context.Context, one *finding.Finding, r *resource.Resource, set *resource.Set, stage policy.Stage) *finding.Fix {
 	j := judged{f.Policies, r, set, stage}
-	mends, err := f.Policies.Mends(ctx, r, set, stage, one.Rule.ID, one.Path)
+	at, err := written(r)
+	if err != nil {
+		return nil
+	}
+	mends, err := f.Policies.Mends(ctx, policy.Failing{Policy: one.Rule.ID, Path: one.Path, Resource: r, Set: set, Stage: stage, Written: at.root})
 	if err != nil || len(mends) == 0 {
 		return nil
 	}
@@ -45,7 +49,7 @@ func (f *Fixer) Propose(ctx context.Context, one *finding.Finding, r *resource.R
 	for _, mend := range mends {
 		proposal := &finding.Fix{Class: mend.Fix.Class, Note: mend.Fix.Note}
 		if len(mend.Changes) > 0 {
-			proposal.File, proposal.Edits, err = f.edits(ctx, j, one, mend.Changes)
+			proposal.File, proposal.Edits, err = f.edits(ctx, j, one, at, mend.Changes)
 		}
 		switch {
 		case mend.Fix.Class == finding.Manual || len(proposal.Edits) > 0 && err == nil:
@@ -73,7 +77,7 @@ func refuse(format string, args ...any) error {
 }
 
 // edits turns changes of a resource into edits of the file that it is from.
-func (f *Fixer) edits(ctx context.Context, j judged, one *finding.Finding, changes []edit.Change) (*source.File, []source.Edit, error) {
+func (f *Fixer) edits(ctx context.Context, j judged, one *finding.Finding, at place, changes []edit.Change) (*source.File, []source.Edit, error) {
 	if j.r.Origin.Locator != nil {
 		return f.sourceEdits(j.r, changes)
 	}
@@ -81,11 +85,7 @@ func (f *Fixer) edits(ctx context.Context, j judged, one *finding.Finding, chang
 	if file == nil {
 		return nil, nil, refuse("it is in no file")
 	}
-	at, err := written(j.r)
-	if err != nil {
-		return nil, nil, err
-	}
-	edits, err := edit.Text(file, at.dialect, at.offset, at.below(changes)...)
+	edits, err := at.edits(file, changes)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -142,24 +142,27 @@ type judged struct {
 // mended returns an error if a policy objects to the resource more than before the
 // change, or still to what the finding is about.
 func (j judged) mended(ctx context.Context, after *resource.Resource, one *finding.Finding) error {
-	before := j.objections(ctx, j.r)
-	for what, id := range j.objections(ctx, after) {
-		_, old := before[what]
-		switch {
-		case what == one.Rule.ID+" "+one.Field:
-			return refuse("it does not mend all of the problem")
-		case !old && id != one.Rule.ID:
-			return refuse("it would give rise to %s", id)
+	before, left := j.objections(ctx, j.r), j.objections(ctx, after)
+	about := objection{one.Rule.ID, one.Field}
+	if left[about] > 0 && left[about] >= before[about] {
+		return refuse("it does not mend all of the problem")
+	}
+	for what := range left {
+		if before[what] == 0 && what.policy != one.Rule.ID {
+			return refuse("it would give rise to %s", what.policy)
 		}
 	}
 	return nil
 }
 
-// objections returns the policies that object to a resource, with the fields.
-func (j judged) objections(ctx context.Context, r *resource.Resource) map[string]string {
-	found := map[string]string{}
+// objection is what a policy objects to.
+type objection struct{ policy, field string }
+
+// objections counts what policies object to in a resource.
+func (j judged) objections(ctx context.Context, r *resource.Resource) map[objection]int {
+	found := map[objection]int{}
 	for _, f := range policy.Findings(r, j.policies.Evaluate(ctx, r, j.set, j.stage), j.stage) {
-		found[f.Rule.ID+" "+f.Field] = f.Rule.ID
+		found[objection{f.Rule.ID, f.Field}]++
 	}
 	return found
 }

@@ -75,7 +75,7 @@ func (f *Fixer) sourceEdit(r *resource.Resource, at resource.Path, c edit.Change
 // yamlEdit makes a change below the value at a place of a YAML file.
 func yamlEdit(r *resource.Resource, loc resource.Location, documents []resource.Document, at resource.Path, c edit.Change) ([]source.Edit, error) {
 	for _, doc := range documents {
-		node, ok := nodeAt(doc.Root, loc.Span, nil)
+		node, ok := doc.Root.Find(loc.Span)
 		if !ok {
 			continue
 		}
@@ -95,28 +95,6 @@ func yamlEdit(r *resource.Resource, loc resource.Location, documents []resource.
 		return edit.Text(loc.File, resource.YAML11, doc.Span.Start, change)
 	}
 	return nil, refuse("the value is inside of a text of %s", loc.File.Path)
-}
-
-// nodeAt returns the path of the value, or of the key of the value, at a span.
-func nodeAt(v *resource.Value, span source.Span, at resource.Path) (resource.Path, bool) {
-	if v.Span == span {
-		return at, true
-	}
-	for _, f := range v.Fields {
-		step := at.Append(resource.Key(f.Key))
-		if f.KeySpan == span {
-			return step, true
-		}
-		if found, ok := nodeAt(f.Value, span, step); ok {
-			return found, true
-		}
-	}
-	for i, item := range v.Items {
-		if found, ok := nodeAt(item, span, at.Append(resource.Index(i))); ok {
-			return found, true
-		}
-	}
-	return nil, false
 }
 
 // follow returns the path below a value of a source that corresponds to one below

@@ -83,7 +83,7 @@ func holder(r *resource.Resource, at resource.Path, v *resource.Value) (file *so
 		if err != nil || len(documents) != 1 {
 			return nil, nil, elsewhere
 		}
-		node, ok := nodeAt(documents[0].Root, child.Span, nil)
+		node, ok := documents[0].Root.Find(child.Span)
 		if !ok || len(node) == 0 || node[len(node)-1] != resource.Key(field.Key) || file != nil && !slices.Equal(in, node[:len(node)-1]) {
 			return nil, nil, elsewhere
 		}

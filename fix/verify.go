@@ -7,6 +7,7 @@ import (
 
 	"github.com/holdfast-dev/holdfast/edit"
 	"github.com/holdfast-dev/holdfast/finding"
+	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/resource"
 	"github.com/holdfast-dev/holdfast/source"
 )
@@ -144,7 +145,7 @@ func (s *state) expected(ctx context.Context, before *Judged, fixed []*finding.F
 		}
 		judged := *r
 		judged.Root = root
-		mends, err := s.Policies.Mends(ctx, &judged, set, stage, f.Rule.ID, f.Path)
+		mends, err := s.Policies.Mends(ctx, policy.Failing{Policy: f.Rule.ID, Path: f.Path, Resource: &judged, Set: set, Stage: stage})
 		if err != nil {
 			return nil, err
 		}

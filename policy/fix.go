@@ -71,10 +71,60 @@ const (
 
 var containerLists = []string{"containers", "initContainers", "ephemeralContainers"}
 
+// Failing is a value that breaks a policy.
+type Failing struct {
+	Policy   string // its id
+	Path     resource.Path
+	Resource *resource.Resource
+	Set      *resource.Set
+	Stage    Stage
+
+	// Written is what the file holds where the tree of the resource is not what
+	// is written: the values of both have the same spans. Fixes are about it.
+	Written *resource.Value
+}
+
+// document returns what fixes change.
+func (f *Failing) document() *resource.Value {
+	if f.Written != nil {
+		return f.Written
+	}
+	return f.Resource.Root
+}
+
+// Place returns the path in what is written of a value of the resource.
+func (f *Failing) Place(at resource.Path) (resource.Path, bool) {
+	v := f.Resource.Root.At(at)
+	if f.Written == nil {
+		return at, true
+	}
+	if v == nil || v.Span.IsZero() {
+		return nil, len(at) == 0
+	}
+	if same := f.Written.At(at); same != nil && same.Span == v.Span {
+		return at, sameText(v, same)
+	}
+	if found, ok := f.Written.Find(v.Span); ok {
+		return found, sameText(v, f.Written.At(found))
+	}
+	for _, key := range []string{"name", "key"} { // what is written as an entry of a map
+		if name := v.Get(key); name != nil && !name.Span.IsZero() {
+			return f.Written.Find(name.Span)
+		}
+	}
+	return nil, false
+}
+
+// sameText reports whether a text is what is written at its place, and not a part of
+// it or what variables made of it.
+func sameText(v, written *resource.Value) bool {
+	return v.Kind != resource.String || written.Kind != resource.String || v.Str == written.Str
+}
+
 // Mend is a fix for one failing value.
 type Mend struct {
 	Fix     *Fix
-	Changes []edit.Change // of the judged resource; none for a manual fix
+	Changes []edit.Change // of what is written; none for a manual fix
 }
 
 // Mender is an Evaluator that knows how what fails is mended.
@@ -82,7 +132,7 @@ type Mender interface {
 	Evaluator
 	// Mends returns the fixes of a policy for a failing value, in the order in
 	// which they are to be tried. What they say is not proven.
-	Mends(ctx context.Context, r *resource.Resource, set *resource.Set, stage Stage, id string, failure resource.Path) ([]Mend, error)
+	Mends(ctx context.Context, f Failing) ([]Mend, error)
 }
 
 // Compute evaluates an expression of a fix, with the value of the ancestor as
@@ -128,11 +178,19 @@ func ancestor(failure resource.Path, n int, name string) (resource.Path, bool) {
 	return failure[:n], step.Name == name
 }
 
-// Changes works out what the edits of a fix do to a resource.
-func (f *Fix) Changes(root *resource.Value, failure resource.Path, compute Compute) ([]edit.Change, error) {
+// Changes works out what the edits of a fix do to what is written.
+func (f *Fix) Changes(of Failing, compute Compute) ([]edit.Change, error) {
 	var changes []edit.Change
+	root := of.document()
 	for i := range f.Edits {
-		c, err := f.Edits[i].change(root, failure, compute)
+		anchor, ok := f.Edits[i].Anchor(of.Path)
+		if ok {
+			anchor, ok = of.Place(anchor)
+		}
+		if !ok {
+			return nil, fmt.Errorf("%s has no place of its own in the file", of.Path)
+		}
+		c, err := f.Edits[i].change(root, anchor, compute)
 		if errors.Is(err, errNoChange) {
 			continue
 		}
@@ -150,11 +208,7 @@ func (f *Fix) Changes(root *resource.Value, failure resource.Path, compute Compu
 	return changes, nil
 }
 
-func (f *FixEdit) change(root *resource.Value, failure resource.Path, compute Compute) (edit.Change, error) {
-	anchor, ok := f.Anchor(failure)
-	if !ok {
-		return edit.Change{}, fmt.Errorf("%s is not in %s", failure, strings.Join(f.Of, " or "))
-	}
+func (f *FixEdit) change(root *resource.Value, anchor resource.Path, compute Compute) (edit.Change, error) {
 	target, missing := f.target(root, anchor)
 	current := root.At(target)
 	present := exists(current) && missing == nil

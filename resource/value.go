@@ -69,6 +69,30 @@ func (v *Value) At(path Path) *Value {
 	return v
 }
 
+// Find returns the path of the value at a span, or of the one whose key is there.
+func (v *Value) Find(span source.Span) (Path, bool) { return v.find(span, nil) }
+
+func (v *Value) find(span source.Span, at Path) (Path, bool) {
+	if v.Span == span {
+		return at, true
+	}
+	for i := range v.Fields {
+		f := &v.Fields[i]
+		if f.KeySpan == span {
+			return at.Append(Key(f.Key)), true
+		}
+		if found, ok := f.Value.find(span, at.Append(Key(f.Key))); ok {
+			return found, true
+		}
+	}
+	for i, item := range v.Items {
+		if found, ok := item.find(span, at.Append(Index(i))); ok {
+			return found, true
+		}
+	}
+	return nil, false
+}
+
 // Text returns the string of a string value, and "" for everything else.
 func (v *Value) Text() string {
 	if v == nil || v.Kind != String {

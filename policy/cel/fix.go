@@ -49,11 +49,11 @@ func (c *compiler) fixes(p *policy.Policy) ([]fix, error) {
 }
 
 // Mends implements policy.Mender.
-func (e *Engine) Mends(ctx context.Context, r *resource.Resource, set *resource.Set, stage policy.Stage, id string, failure resource.Path) ([]policy.Mend, error) {
-	matching := e.matching(r.ID)
-	i := slices.IndexFunc(matching, func(c *compiled) bool { return c.head.ID == id })
+func (e *Engine) Mends(ctx context.Context, of policy.Failing) ([]policy.Mend, error) {
+	matching := e.matching(of.Resource.ID)
+	i := slices.IndexFunc(matching, func(c *compiled) bool { return c.head.ID == of.Policy })
 	if i < 0 {
-		return nil, fmt.Errorf("the policy %s does not apply to %s", id, r.ID)
+		return nil, fmt.Errorf("the policy %s does not apply to %s", of.Policy, of.Resource.ID)
 	}
 	decoded, p, err := matching[i].load()
 	if err != nil || len(decoded.Fixes) == 0 {
@@ -63,15 +63,15 @@ func (e *Engine) Mends(ctx context.Context, r *resource.Resource, set *resource.
 	if err != nil {
 		return nil, err
 	}
-	v := newScope(ctx, newSubject(e, r, set, stage), decoded, p)
+	v := newScope(ctx, newSubject(e, of.Resource, of.Set, of.Stage), decoded, p)
 	var out []policy.Mend
 	for _, f := range fixes {
 		mend := policy.Mend{Fix: f.Fix}
-		if !v.wanted(f, failure) {
+		if !v.wanted(f, of.Path) {
 			continue
 		}
 		if len(f.Edits) > 0 {
-			if mend.Changes, err = f.Changes(r.Root, failure, v.compute(f)); err != nil {
+			if mend.Changes, err = f.Changes(of, v.compute(f)); err != nil {
 				continue // this fix is not for this place
 			}
 		}

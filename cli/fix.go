@@ -93,7 +93,7 @@ func (o *fixCommand) run(ctx context.Context, path string) error {
 			return err
 		}
 	}
-	if err := o.report(scope.tree, out); err != nil {
+	if err := o.report(scope.tree, r.waived, out); err != nil {
 		return err
 	}
 	switch {
@@ -171,7 +171,7 @@ func (r *fixRun) triage(ctx context.Context, result *scan.Result) error {
 	return nil
 }
 
-func (o *fixCommand) report(tree source.Tree, out *fix.Outcome) error {
+func (o *fixCommand) report(tree source.Tree, waived map[string]bool, out *fix.Outcome) error {
 	p := o.printer()
 	if o.diff {
 		for _, name := range out.Paths() {
@@ -188,13 +188,13 @@ func (o *fixCommand) report(tree source.Tree, out *fix.Outcome) error {
 	fixed := out.Fixed()
 	if !o.quiet && !o.diff {
 		for _, f := range fixed {
-			p.Printf("%s: %s[%s] %s", site(f), p.Paint("fixed", report.Green), f.Rule.ID, report.Plain(f.Message))
+			p.Printf("%s: %s[%s] %s", site(f), p.Paint(o.verb(), report.Green), f.Rule.ID, report.Plain(f.Message))
 		}
 	}
 	if o.verbose {
 		o.explain(p, out)
 	}
-	p.Printf("%s", o.summary(len(fixed), out))
+	p.Printf("%s", o.summary(len(fixed), waived, out))
 	return p.Err()
 }
 
@@ -239,13 +239,17 @@ func site(f *finding.Finding) string {
 	return fmt.Sprintf("%s:%d:%d", report.Plain(f.Location.File.Path), at.Line, at.Column)
 }
 
-func (o *fixCommand) summary(fixed int, out *fix.Outcome) string {
-	verb := "fixed"
+func (o *fixCommand) verb() string {
 	if o.diff || o.dryRun {
-		verb = "would fix"
+		return "would fix"
 	}
-	text := fmt.Sprintf("%s %s in %s", verb, report.Plural(fixed, "finding", "findings"), report.Plural(len(out.Files), "file", "files"))
-	if n := len(out.Left(finding.Review)); n > 0 && !o.review {
+	return "fixed"
+}
+
+func (o *fixCommand) summary(fixed int, waived map[string]bool, out *fix.Outcome) string {
+	left := slices.DeleteFunc(out.Left(finding.Review), func(f *finding.Finding) bool { return waived[f.Fingerprint] })
+	text := fmt.Sprintf("%s %s in %s", o.verb(), report.Plural(fixed, "finding", "findings"), report.Plural(len(out.Files), "file", "files"))
+	if n := len(left); n > 0 && !o.review {
 		text += fmt.Sprintf("; %d %s review: holdfast fix --review", n, need(n))
 	}
 	return text

@@ -17,6 +17,7 @@ import (
 
 	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/render/helm"
+	"github.com/holdfast-dev/holdfast/render/manifest"
 	"github.com/holdfast-dev/holdfast/render/rendertest"
 	"github.com/holdfast-dev/holdfast/render/worker"
 	"github.com/holdfast-dev/holdfast/resource"
@@ -408,7 +409,7 @@ func TestDiscovery(t *testing.T) {
 	for name, content := range shop {
 		files[name] = content
 	}
-	units, skipped, err := render.Discover(source.Memory(files), ".", []render.Renderer{inProcess()})
+	units, skipped, err := render.Discover(source.Memory(files), ".", []render.Renderer{inProcess(), manifest.New()})
 	if err != nil {
 		t.Fatal(err)
 	}

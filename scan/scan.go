@@ -104,6 +104,11 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	if err != nil {
 		return nil, err
 	}
+	for i, unit := range units {
+		if unit.Renderer == manifestRenderer {
+			withoutFragments(rendered[i])
+		}
+	}
 	written := resource.NewSet(asWritten(units, rendered))
 	judged := make([]Judgement, len(units))
 	sets := make([]*resource.Set, len(units))

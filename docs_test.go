@@ -16,6 +16,7 @@ import (
 	"github.com/holdfast-dev/holdfast/config"
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/policy/cel"
+	"github.com/holdfast-dev/holdfast/report"
 	"github.com/holdfast-dev/holdfast/setup"
 	"github.com/holdfast-dev/holdfast/source"
 )
@@ -125,7 +126,7 @@ func invocations(page string) (all []string) {
 }
 
 // groups are the commands that only hold others.
-var groups = []string{"policy", "ledger", "baseline", "waive"}
+var groups = []string{"policy", "ledger", "baseline", "waive", "hook"}
 
 func TestCommandsInDocsExist(t *testing.T) {
 	checked := 0
@@ -142,6 +143,7 @@ func TestCommandsInDocsExist(t *testing.T) {
 				continue
 			}
 			checked++
+			line, _, _ := strings.Cut(line, " -- ") // what follows is for another command
 			for _, m := range flag.FindAllStringSubmatch(line, -1) {
 				if !hasFlag(help, m[1]) {
 					t.Errorf("%s: `holdfast %s` has no flag %s", name, line, m[1])
@@ -151,6 +153,15 @@ func TestCommandsInDocsExist(t *testing.T) {
 	}
 	if checked < 20 {
 		t.Errorf("only %d command lines were found in the docs", checked)
+	}
+}
+
+func TestGuideDocumentsEveryFormat(t *testing.T) {
+	guide := pages(t)["docs/guide.md"]
+	for _, f := range report.Formats() {
+		if !strings.Contains(guide, "\n| `"+f.Name+"` | ") {
+			t.Errorf("docs/guide.md does not say what %s is for", f.Name)
+		}
 	}
 }
 

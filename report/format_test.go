@@ -391,3 +391,23 @@ func TestFormatsHideSecrets(t *testing.T) {
 		}
 	}
 }
+
+// FuzzMarkdownText proves that text of any kind stays inside of its line and cell,
+// and that what is not a plain word is inside of a code element.
+func FuzzMarkdownText(f *testing.F) {
+	for _, seed := range []string{poison, "container `api` can run", "a ` b `` c", "(`x`)", "&#60;", "</code>@x", "a\\`b", "- [ ] x", "1. `"} {
+		f.Add(seed)
+	}
+	code := regexp.MustCompile(`<code>(?:[\p{L}\p{N} ,/-]|&#\d+;)*</code>`)
+	plain := regexp.MustCompile(`^[\p{L}\p{Nd} .,;:()'-]*$`)
+	domain := regexp.MustCompile(`\.[\p{L}\p{Nd}]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		out := markdownText(text)
+		if rest := code.ReplaceAllString(out, ""); !plain.MatchString(rest) {
+			t.Errorf("%q becomes %q, which has %q outside of code", text, out, rest)
+		}
+		if domain.MatchString(code.ReplaceAllString(out, " ")) {
+			t.Errorf("%q becomes a link in %q", text, out)
+		}
+	})
+}

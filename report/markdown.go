@@ -156,7 +156,7 @@ func joinWords(words []string) string {
 	return b.String()
 }
 
-func isPunctuation(word string) bool { return len(word) == 1 && strings.Contains(".,;:()", word) }
+func isPunctuation(word string) bool { return len(word) == 1 && strings.IndexByte(".,;:()", word[0]) >= 0 }
 
 // isPlainWord reports whether a word means nothing to any dialect of Markdown
 // inside of a line: letters or digits, with punctuation around them.

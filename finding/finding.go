@@ -180,18 +180,24 @@ func (f *Finding) path() string {
 }
 
 // ByCause keeps the first of the findings that one edit mends, with their
-// number in its Count. It changes the Count of the findings given.
+// number in its Count. It changes the Count of the findings given. What is said
+// of one subject at one place is one finding too, however sure the place is: a
+// base and what overlays make of it.
 func ByCause(sorted []*Finding) []*Finding {
 	first := map[string]*Finding{}
 	var out []*Finding
 	for _, f := range sorted {
-		if one, ok := first[f.Cause]; ok {
-			one.Count++
-			continue
+		same := f.Fingerprint + "\x00" + f.path() + "\x00" + strconv.Itoa(f.Location.Span.Start)
+		one := first[f.Cause]
+		if one == nil && !f.Location.Span.IsZero() {
+			one = first[same]
 		}
-		f.Count = 1
-		first[f.Cause] = f
-		out = append(out, f)
+		if one == nil {
+			f.Count, one = 0, f
+			out = append(out, f)
+		}
+		one.Count++
+		first[f.Cause], first[same] = one, one
 	}
 	return out
 }

@@ -15,15 +15,19 @@ import (
 // rendered makes those of some fixes whose rendered resources are as they should be
 // afterwards. It tries all of them at once, and halves of what cannot be made.
 func (s *state) rendered(ctx context.Context, all []*finding.Finding) (changed bool, err error) {
-	var batch []*finding.Finding
-	files := map[string][]source.Edit{}
-	for _, f := range all {
-		if name := f.Fix.File.Path; apart(files[name], f.Fix.Edits) {
-			files[name] = append(files[name], f.Fix.Edits...)
-			batch = append(batch, f)
+	for {
+		var batch []*finding.Finding
+		files := map[string][]source.Edit{}
+		for _, f := range all {
+			if name := f.Fix.File.Path; !s.tried[key(f)] && apart(files[name], f.Fix.Edits) {
+				files[name] = append(files[name], f.Fix.Edits...)
+				batch = append(batch, f)
+			}
+		}
+		if changed, err = s.batch(ctx, batch); err != nil || changed || len(batch) == 0 {
+			return changed, err
 		}
 	}
-	return s.batch(ctx, batch)
 }
 
 func (s *state) batch(ctx context.Context, all []*finding.Finding) (changed bool, err error) {

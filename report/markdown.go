@@ -156,7 +156,9 @@ func joinWords(words []string) string {
 	return b.String()
 }
 
-func isPunctuation(word string) bool { return len(word) == 1 && strings.IndexByte(".,;:()", word[0]) >= 0 }
+func isPunctuation(word string) bool {
+	return len(word) == 1 && strings.IndexByte(".,;:()", word[0]) >= 0
+}
 
 // isPlainWord reports whether a word means nothing to any dialect of Markdown
 // inside of a line: letters or digits, with punctuation around them.

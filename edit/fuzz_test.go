@@ -20,6 +20,7 @@ func FuzzText(f *testing.F) {
 		f.Add(seed, "")
 	}
 	f.Add(int64(1), "a: &x\n  b: [1, {c: d}]\ne: *x\nf:\n  <<: *x\n  g: |+\n    text\n\n--- # two\n{\"q\": null}\n")
+	f.Add(int64(-41), "? !")
 	f.Fuzz(func(t *testing.T, seed int64, content string) {
 		r := rand.New(rand.NewSource(seed)) //nolint:gosec // of a test
 		generated := content == ""

@@ -71,8 +71,10 @@ func (t *text) inside(v *resource.Value, f resource.Field) bool {
 	return f.KeySpan.Start >= v.Span.Start && f.KeySpan.End <= v.Span.End
 }
 
-func (t *text) starts(v *resource.Value, with byte) bool {
-	return v.Span.Start < v.Span.End && t.content[v.Span.Start] == with
+func (t *text) starts(v *resource.Value, with byte) bool { return t.startsAt(v.Span, with) }
+
+func (t *text) startsAt(span source.Span, with byte) bool {
+	return span.Start < span.End && span.End <= len(t.content) && t.content[span.Start] == with
 }
 
 func (t *text) isAlias(v *resource.Value) bool { return t.starts(v, '*') && !v.Quoted }
@@ -121,7 +123,9 @@ func (t *text) column(at int) int {
 }
 
 // first reports whether nothing but spaces is before a place in its line.
-func (t *text) first(at int) bool { return len(bytes.TrimLeft(t.content[t.lineStart(at):at], " ")) == 0 }
+func (t *text) first(at int) bool {
+	return len(bytes.TrimLeft(t.content[t.lineStart(at):at], " ")) == 0
+}
 
 // last reports whether nothing but a comment is after a place in its line.
 func (t *text) last(at int) bool {
@@ -259,4 +263,6 @@ func (t *text) insertBlock(parent *resource.Value, last resource.Step, value *re
 	return all
 }
 
-func insert(at int, text string) source.Edit { return source.Edit{Span: source.Span{Start: at, End: at}, New: text} }
+func insert(at int, text string) source.Edit {
+	return source.Edit{Span: source.Span{Start: at, End: at}, New: text}
+}

@@ -95,9 +95,9 @@ func (t *text) quotedKeys(v *resource.Value) bool {
 		return true
 	}
 	for _, f := range t.own(v) {
-		return t.content[f.KeySpan.Start] == '"' && t.isFlow(v)
+		return t.startsAt(f.KeySpan, '"') && t.isFlow(v)
 	}
-	return t.root.Kind == resource.Map && t.isFlow(t.root) && t.starts(&resource.Value{Span: t.firstKey()}, '"')
+	return t.root.Kind == resource.Map && t.isFlow(t.root) && t.startsAt(t.firstKey(), '"')
 }
 
 func (t *text) firstKey() source.Span {

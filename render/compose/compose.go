@@ -165,7 +165,11 @@ func (r *reader) services(v *resource.Value) *resource.Value {
 		}
 		one.Put("complete", resource.NewBool(complete, f.KeySpan))
 		for _, field := range fields {
-			if field.Key != "name" && field.Key != "complete" && !strings.HasPrefix(field.Key, "x-") {
+			switch {
+			case field.Key == "name" || field.Key == "complete" || strings.HasPrefix(field.Key, "x-"):
+			case field.Key == "image": // a tag that is missing is missing at the reference
+				one.Put(field.Key, r.field(field.Key, field.Value))
+			default:
 				put(one, field, r.field(field.Key, field.Value))
 			}
 		}

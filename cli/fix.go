@@ -75,6 +75,12 @@ func (o *fixCommand) run(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	isKnown := known(policies, o.policies.Disable)
+	for _, id := range o.only {
+		if !isKnown(id) {
+			return withHint(fmt.Errorf("--policy: no policy has the id %q", id), "`holdfast explain` lists all")
+		}
+	}
 	scope, err := (&scopeFlags{}).openScope(ctx, path)
 	if err != nil {
 		return err
@@ -132,7 +138,7 @@ type fixRun struct {
 func (r *fixRun) judge(ctx context.Context, tree source.Tree, changed []string) (*fix.Judged, error) {
 	scanner := scan.Scanner{
 		Renderers: setup.Renderers(), Evaluator: r.policies, Options: render.Options{IncludeCRDs: true},
-		Fixer: &fix.Fixer{Policies: r.policies, Read: setup.ReadExample, Tree: tree}, Keep: true, Changed: changed,
+		Fixer: &fix.Fixer{Policies: r.policies, Read: setup.ReadExample, Tree: tree}, Keep: true, Changed: changed, Remotes: r.scope.remotes,
 	}
 	dir := r.scope.inside
 	if changed != nil {
@@ -174,12 +180,17 @@ func (r *fixRun) triage(ctx context.Context, result *scan.Result) error {
 func (o *fixCommand) report(tree source.Tree, waived map[string]bool, out *fix.Outcome) error {
 	p := o.printer()
 	if o.diff {
+		secret := withSecrets(out.First)
 		for _, name := range out.Paths() {
 			before, err := tree.ReadFile(name)
 			if err != nil {
 				return err
 			}
-			for _, line := range plainLines(edit.Unified(name, before, out.Files[name])) {
+			diff := edit.Unified(name, before, out.Files[name])
+			if secret[name] {
+				diff = fmt.Sprintf("--- a/%s\n+++ b/%s\n@@ the file holds a secret, so its lines are not shown @@\n", name, name)
+			}
+			for _, line := range plainLines(diff) {
 				p.Printf("%s", p.Paint(line, diffStyle(line)...))
 			}
 		}
@@ -196,6 +207,23 @@ func (o *fixCommand) report(tree source.Tree, waived map[string]bool, out *fix.O
 	}
 	p.Printf("%s", o.summary(len(fixed), waived, out))
 	return p.Err()
+}
+
+// withSecrets returns the files that hold a Secret, or something that was found to
+// be one.
+func withSecrets(judged *fix.Judged) map[string]bool {
+	secret := map[string]bool{}
+	for _, f := range judged.All {
+		if f.Hidden() && f.Location.File != nil {
+			secret[f.Location.File.Path] = true
+		}
+	}
+	for _, r := range judged.Resources {
+		if r.ID.Group == "" && r.ID.Kind == "Secret" && r.Origin.File != nil {
+			secret[r.Origin.File.Path] = true
+		}
+	}
+	return secret
 }
 
 func diffStyle(line string) []report.Style {

@@ -85,7 +85,7 @@ func fixLines(f *finding.Fix) (rows []fixLine) {
 		old, fresh := linesOf(string(before[e.Span.Start:e.Span.End])), linesOf(e.New)
 		if len(old) == 0 && at > 1 {
 			above := f.File.Line(at - 1)
-			rows = append(rows, fixLine{at - 1, "|", string(f.File.Content[above.Start:above.End])})
+			rows = append(rows, fixLine{at - 1, "|", keyOnly(string(f.File.Content[above.Start:above.End]))})
 		}
 		for i, line := range old {
 			rows = append(rows, fixLine{at + i, "-", line})
@@ -96,6 +96,15 @@ func fixLines(f *finding.Fix) (rows []fixLine) {
 		added += len(fresh) - len(old)
 	}
 	return rows
+}
+
+// keyOnly leaves the value of a line out: nobody has looked whether it is a secret.
+func keyOnly(line string) string {
+	key := keyOfLine.FindString(line)
+	if rest := line[len(key):]; strings.TrimSpace(rest) != "" {
+		return key + "…"
+	}
+	return key
 }
 
 func linesOf(text string) []string {

@@ -86,7 +86,7 @@ func (o *fixCommand) run(ctx context.Context, path string) error {
 		return err
 	}
 	defer scope.Close()
-	r := &fixRun{policies: policies, scope: scope, disabled: o.policies.Disable, waived: map[string]bool{}}
+	r := &fixRun{policies: policies, renderers: setup.Renderers(), scope: scope, disabled: o.policies.Disable, waived: map[string]bool{}}
 	runner := fix.Runner{Policies: policies, Judge: r.judge, Wanted: func(f *finding.Finding) bool {
 		return !r.waived[f.Fingerprint] && o.wants(f)
 	}}
@@ -125,19 +125,20 @@ func (o *fixCommand) wants(f *finding.Finding) bool {
 
 // fixRun scans trees for a fix.Runner.
 type fixRun struct {
-	policies *setup.Policies
-	scope    *scope
-	disabled []string
-	waived   map[string]bool // fingerprints
-	partial  bool
-	objects  int
-	scanned  bool
+	policies  *setup.Policies
+	renderers []render.Renderer // one set for all scans, for their workers take long to start
+	scope     *scope
+	disabled  []string
+	waived    map[string]bool // fingerprints
+	partial   bool
+	objects   int
+	scanned   bool
 }
 
 // judge implements fix.Judge.
 func (r *fixRun) judge(ctx context.Context, tree source.Tree, changed []string) (*fix.Judged, error) {
 	scanner := scan.Scanner{
-		Renderers: setup.Renderers(), Evaluator: r.policies, Options: render.Options{IncludeCRDs: true},
+		Renderers: r.renderers, Evaluator: r.policies, Options: render.Options{IncludeCRDs: true},
 		Fixer: &fix.Fixer{Policies: r.policies, Read: setup.ReadExample, Tree: tree}, Keep: true, Changed: changed, Remotes: r.scope.remotes,
 	}
 	dir := r.scope.inside

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/holdfast-dev/holdfast/edit"
 	"github.com/holdfast-dev/holdfast/finding"
@@ -44,7 +45,7 @@ func (p *Printer) fix(gutter int, f *finding.Finding) {
 		case "-":
 			style = []Style{Red}
 		}
-		line := window(expand(row.text), 0, max(p.Width-gutter-3, minCode))
+		line := row.excerpt(max(p.Width-gutter-3, minCode))
 		p.Printf("%s", strings.TrimRight(fmt.Sprintf("%s %s %s",
 			p.Paint(fmt.Sprintf("%*d", gutter, row.number), Blue), p.Paint(sign, style...), p.Paint(line, style...)), " "))
 	}
@@ -57,6 +58,17 @@ type fixLine struct {
 	number int // in the old file, of new ones in the new file
 	sign   string
 	text   string
+	same   int // bytes at its start that the line it stands for has too
+}
+
+// excerpt returns the part of the line that is about the change, if the whole of it
+// does not fit.
+func (l fixLine) excerpt(width int) string {
+	text, before := expand(l.text), columns(expand(l.text[:l.same]))
+	if columns(text) <= width || before < width/2 {
+		return window(text, 0, width)
+	}
+	return window(text, min(before-width/2, columns(text)-width), width)
 }
 
 // fixLines returns the lines that a fix changes, with the one before new ones.
@@ -85,17 +97,31 @@ func fixLines(f *finding.Fix) (rows []fixLine) {
 		old, fresh := linesOf(string(before[e.Span.Start:e.Span.End])), linesOf(e.New)
 		if len(old) == 0 && at > 1 {
 			above := f.File.Line(at - 1)
-			rows = append(rows, fixLine{at - 1, "|", keyOnly(string(f.File.Content[above.Start:above.End]))})
+			rows = append(rows, fixLine{number: at - 1, sign: "|", text: keyOnly(string(f.File.Content[above.Start:above.End]))})
 		}
 		for i, line := range old {
-			rows = append(rows, fixLine{at + i, "-", line})
+			rows = append(rows, fixLine{at + i, "-", line, samePrefix(old, fresh, i)})
 		}
 		for i, line := range fresh {
-			rows = append(rows, fixLine{at + added + i, "+", line})
+			rows = append(rows, fixLine{at + added + i, "+", line, samePrefix(old, fresh, i)})
 		}
 		added += len(fresh) - len(old)
 	}
 	return rows
+}
+
+// samePrefix returns how many bytes the ith lines of two texts have in common.
+func samePrefix(a, b []string, i int) (n int) {
+	if i >= len(a) || i >= len(b) {
+		return 0
+	}
+	for n < len(a[i]) && n < len(b[i]) && a[i][n] == b[i][n] {
+		n++
+	}
+	for n > 0 && n < len(a[i]) && !utf8.RuneStart(a[i][n]) {
+		n--
+	}
+	return n
 }
 
 // keyOnly leaves the value of a line out: nobody has looked whether it is a secret.

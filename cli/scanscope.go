@@ -123,6 +123,7 @@ func (s *scope) Close() error {
 
 // scan judges the scope, and what it is compared with.
 func (s *scope) scan(ctx context.Context, scanner scan.Scanner) (*scan.Result, *identity.Matching, error) {
+	scanner.Remotes = s.remotes
 	if s.base == nil {
 		scanner.Ignored = s.ignored
 		result, err := scanner.Run(ctx, s.tree, s.inside)
@@ -161,20 +162,37 @@ func (s *scope) scan(ctx context.Context, scanner scan.Scanner) (*scan.Result, *
 }
 
 // ignored tells which paths git ignores, if there is a work tree.
-func (s *scope) ignored(ctx context.Context, paths []string) ([]string, error) {
-	if s.repo == nil {
-		root := s.tree.Revision().Source
-		if _, err := os.Lstat(filepath.Join(root, ".git")); err != nil {
-			return nil, nil // without a repository nothing is ignored
-		}
-		repo, err := git.OpenLocal(git.LocalOptions{WorkTree: root})
-		if err != nil {
-			return nil, err
-		}
-		defer repo.Close()
-		return repo.Ignored(ctx, paths)
+func (s *scope) ignored(ctx context.Context, paths []string) (ignored []string, err error) {
+	err = s.withRepo(func(repo *git.Local) error {
+		ignored, err = repo.Ignored(ctx, paths)
+		return err
+	})
+	return ignored, err
+}
+
+// remotes returns the URLs of the repository, if they can be told.
+func (s *scope) remotes(ctx context.Context) (urls []string) {
+	_ = s.withRepo(func(repo *git.Local) (err error) {
+		urls, err = repo.Remotes(ctx)
+		return err
+	})
+	return urls
+}
+
+// withRepo calls do with the repository of the scope, if there is one.
+func (s *scope) withRepo(do func(*git.Local) error) error {
+	if s.repo != nil {
+		return do(s.repo)
 	}
-	return s.repo.Ignored(ctx, paths)
+	root := s.tree.Revision().Source
+	if _, err := os.Lstat(filepath.Join(root, ".git")); err != nil {
+		return nil //nolint:nilerr // without a repository there is nothing to ask
+	}
+	repo, err := git.OpenLocal(git.LocalOptions{WorkTree: root})
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(repo), repo.Close())
 }
 
 // secretsOfOthers returns the findings about secrets in files that did not change:

@@ -118,9 +118,10 @@ func (f *Finding) Identify(discriminator string) {
 // may be taken for the same but the subject itself: to show a problem twice is
 // better than to hide one.
 func (f *Finding) place() []string {
-	start := strconv.Itoa(f.Location.Span.Start)
+	span := f.Location.Span
+	start := strconv.Itoa(span.Start)
 	switch {
-	case f.Location.File == nil || f.Location.Span.IsZero():
+	case f.Location.File == nil || span.IsZero() || !f.Location.Exact && span.Start == span.End:
 		return []string{"subject", f.path(), f.Subject.Key(), f.Field}
 	case !f.Location.Exact || len(f.Path) == 0:
 		return []string{"object", f.path(), start, f.Field}

@@ -27,6 +27,7 @@ func Findings(r *resource.Resource, results []Result, _ Stage) []*finding.Findin
 				f.Severity = *s
 			}
 			f.Identify(discriminator(same[f.Field]))
+			f.Location = f.Location.OrLine()
 			same[f.Field]++
 			out = append(out, f)
 		}

@@ -32,6 +32,14 @@ type Options struct {
 	KubeVersion string         // Helm's .Capabilities.KubeVersion, such as "v1.36.3"
 	APIVersions []string       // Helm's .Capabilities.APIVersions, besides the built-in ones
 	IncludeCRDs bool           // Helm: the crds directory
+	Given       []Given        // Helm; where Values are written, in rising precedence
+}
+
+// Given tells where some of Options.Values are written.
+type Given struct {
+	Root *resource.Value // the values
+	// Locate returns the place of a value below Root, or the nearest.
+	Locate func(resource.Path) resource.Location
 }
 
 // Unit is something that renders on its own.
@@ -39,9 +47,17 @@ type Unit struct {
 	Path     string   // directory or file, relative to the tree's root
 	Renderer string   // manifest, kustomize, helm, or the name of a format
 	UsedBy   []string // other units that build upon this one; what it declares shows in them again
+	Options  *Options // instead of those of everything, if an object says so
+	Via      []string // files of the objects that say to render it, nearest first
 
 	composed bool
 	uses     []string // what it takes in
+}
+
+// NewUnit returns a unit that an object says to render, besides those that are
+// discovered.
+func NewUnit(path, renderer string, opts *Options, via []string) Unit {
+	return Unit{Path: path, Renderer: renderer, Options: opts, Via: via, composed: true}
 }
 
 // Composed reports whether a Composer renders the unit, so that its resources are
@@ -89,5 +105,9 @@ func (p Problem) Error() string {
 	return at + ": " + p.Message
 }
 
-// Skipped is a file that was passed over on purpose.
-type Skipped struct{ Path, Reason string }
+// Skipped is a file that was passed over on purpose, or something that a place in
+// a file names and that is out of reach.
+type Skipped struct {
+	Path, Reason string
+	Position     source.Position // zero for the whole file
+}

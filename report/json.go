@@ -107,6 +107,8 @@ type jsonProblem struct {
 
 type jsonSkipped struct {
 	Path   string `json:"path"`
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
 	Reason string `json:"reason"`
 }
 
@@ -139,7 +141,7 @@ func newJSONAccount(s *Scan) jsonAccount {
 		a.Problems = append(a.Problems, newJSONProblem(p))
 	}
 	for _, skip := range s.Skipped {
-		a.Skipped = append(a.Skipped, jsonSkipped(skip))
+		a.Skipped = append(a.Skipped, jsonSkipped{skip.Path, skip.Position.Line, skip.Position.Column, skip.Reason})
 	}
 	for v := policy.Pass; v <= policy.Error; v++ {
 		a.Verdicts[v.String()] = s.Verdicts[v]

@@ -58,7 +58,11 @@ func (p *Printer) findings(s *Scan, limit int) {
 
 func (p *Printer) skipped(all []render.Skipped) {
 	for _, skip := range all {
-		p.Printf("skipped %s: %s", Plain(skip.Path), Plain(skip.Reason))
+		at := skip.Path
+		if skip.Position.Line > 0 {
+			at = fmt.Sprintf("%s:%d:%d", skip.Path, skip.Position.Line, skip.Position.Column)
+		}
+		p.Printf("skipped %s: %s", Plain(at), Plain(skip.Reason))
 	}
 	if len(all) > 0 {
 		p.Printf("")
@@ -143,6 +147,21 @@ func place(p render.Problem) string {
 	return Plain(p.Path)
 }
 
+// passedOver counts files, and the places that name what is out of reach.
+func passedOver(all []render.Skipped) string {
+	files := 0
+	for _, skip := range all {
+		if skip.Position.Line == 0 {
+			files++
+		}
+	}
+	text := Plural(files, "file", "files")
+	if files < len(all) {
+		text += " and " + Plural(len(all)-files, "reference", "references") + " out of reach"
+	}
+	return text
+}
+
 func (p *Printer) summary(s *Scan, opts TextOptions) {
 	p.hang("", 0, conclusion(s), Bold)
 	p.notShown(s, opts.All)
@@ -150,7 +169,7 @@ func (p *Printer) summary(s *Scan, opts TextOptions) {
 	if s.Partial() {
 		p.hang(p.Paint("Incomplete", Bold, Red)+": ", len("Incomplete: "), incomplete(s))
 	}
-	skipped := Plural(len(s.Skipped), "file", "files")
+	skipped := passedOver(s.Skipped)
 	if len(s.Skipped) > 0 && !opts.Verbose {
 		skipped += " (`-v` lists them)"
 	}

@@ -19,6 +19,7 @@
 package resource
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/holdfast-dev/holdfast/source"
@@ -109,6 +110,23 @@ func (l Location) Position() source.Position {
 	return l.File.Position(l.Span.Start)
 }
 
+// OrLine returns the location with something to mark: where the span is not known
+// or empty, the text of the line, or of the first line of the file that has some.
+func (l Location) OrLine() Location {
+	if l.File == nil || l.Span.Start < l.Span.End {
+		return l
+	}
+	for n := max(l.Position().Line, 1); n <= l.File.Lines(); n++ {
+		line := l.File.Line(n)
+		text := l.File.Content[line.Start:line.End]
+		if trimmed := bytes.TrimSpace(text); len(trimmed) > 0 {
+			start := line.Start + bytes.Index(text, trimmed)
+			return Location{File: l.File, Span: source.Span{Start: start, End: start + len(trimmed)}, Exact: l.Exact}
+		}
+	}
+	return l
+}
+
 // Locate returns the place of the value at path. If the value is absent, it is
 // the place of the nearest ancestor that is present: its key where it has one,
 // so that one line is marked and not a block.
@@ -116,6 +134,9 @@ func (r *Resource) Locate(path Path) Location {
 	if r.Origin.Locator != nil {
 		for p := path; ; p = p[:len(p)-1] {
 			if loc, ok := r.Origin.Locator(p); ok {
+				// An ancestor stands for a value that is absent, and is only near one
+				// that rendering has put there.
+				loc.Exact = loc.Exact && (len(p) == len(path) || r.Root.At(path) == nil)
 				return loc
 			}
 			if len(p) == 0 {

@@ -44,6 +44,10 @@ type Scanner struct {
 	Ignored Ignored  // nil if no file is
 	Keep    bool     // keep the resources in the result
 
+	// Remotes returns the URLs of the repository that the files are of; nil if it
+	// cannot be told. It is asked if an object of Argo CD or Flux says what to render.
+	Remotes func(context.Context) []string
+
 	// Progress is told how many of some things are done; nil for nobody. It is
 	// called by several goroutines at a time.
 	Progress func(what string, done, of int)
@@ -108,6 +112,9 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 		if unit.Renderer == manifestRenderer {
 			withoutFragments(rendered[i])
 		}
+	}
+	if units, rendered, err = s.apps(ctx, tree, units, rendered); err != nil {
+		return nil, err
 	}
 	written := resource.NewSet(asWritten(units, rendered))
 	judged := make([]Judgement, len(units))
@@ -218,10 +225,13 @@ func (s *Scanner) unit(ctx context.Context, tree source.Tree, unit render.Unit) 
 // rendered, so that what is wrong with it does not hide what is wrong with them.
 // What else a unit is made of is passed over with the reason.
 func (s *Scanner) parts(ctx context.Context, tree source.Tree, unit render.Unit, result *render.Result) {
+	patches := s.patches(tree, unit)
 	for _, part := range unit.Parts() {
 		entry, err := tree.Stat(part)
 		switch {
 		case err != nil:
+		case slices.Contains(patches, part):
+			result.Skipped = append(result.Skipped, render.Skipped{Path: part, Reason: "a patch of " + unit.Path + ", which cannot be rendered"})
 		case entry.Mode.Regular():
 			s.part(ctx, tree, unit, part, result)
 		case unit.Renderer == "helm": // an overlay's directories are units of their own
@@ -250,7 +260,11 @@ func (s *Scanner) part(ctx context.Context, tree source.Tree, unit render.Unit, 
 func (s *Scanner) render(ctx context.Context, tree source.Tree, unit render.Unit) (*render.Result, error) {
 	for _, r := range s.Renderers {
 		if r.Name() == unit.Renderer {
-			return r.Render(ctx, tree, unit.Path, s.Options)
+			opts := s.Options
+			if unit.Options != nil {
+				opts = *unit.Options
+			}
+			return r.Render(ctx, tree, unit.Path, opts)
 		}
 	}
 	return nil, fmt.Errorf("no renderer is named %q", unit.Renderer)
@@ -325,7 +339,7 @@ func (r *Result) add(unit render.Unit, rendered *render.Result, judged Judgement
 	r.Problems = append(r.Problems, rendered.Problems...)
 	r.Skipped = append(r.Skipped, rendered.Skipped...)
 	r.Objects += len(rendered.Resources)
-	if unit.Composed() {
+	if unit.Composed() && unit.Renderer != "" { // without a renderer: what objects say that is out of reach
 		r.Renders++
 	}
 	for v, n := range judged.Verdicts {
@@ -367,11 +381,11 @@ func (r *Result) finish(used map[string]bool) {
 	r.Skipped = unused(r.Skipped, used)
 }
 
-// unused returns what was passed over everywhere, sorted by path.
+// unused returns what was passed over everywhere, sorted by place.
 func unused(skipped []render.Skipped, used map[string]bool) []render.Skipped {
-	skipped = slices.DeleteFunc(skipped, func(s render.Skipped) bool { return used[s.Path] })
-	slices.SortStableFunc(skipped, func(a, b render.Skipped) int {
-		return cmp.Compare(a.Path, b.Path)
+	skipped = slices.DeleteFunc(skipped, func(s render.Skipped) bool { return used[s.Path] && s.Position.Line == 0 })
+	slices.SortStableFunc(skipped, compareSkipped)
+	return slices.CompactFunc(skipped, func(a, b render.Skipped) bool {
+		return a == b || a.Path == b.Path && a.Position == b.Position && a.Position.Line == 0
 	})
-	return slices.CompactFunc(skipped, func(a, b render.Skipped) bool { return a.Path == b.Path })
 }

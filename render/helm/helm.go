@@ -117,12 +117,15 @@ func (r renderer) Render(ctx context.Context, tree source.Tree, dir string, opts
 	if res.Fatal != nil {
 		return nil, *res.Fatal
 	}
-	return newCollector(tree, req, &res).collect(), nil
+	c := newCollector(tree, req, &res)
+	c.given = opts.Given
+	return c.collect(), nil
 }
 
 // collector makes resources of what the job gave.
 type collector struct {
 	req    request
+	given  []render.Given
 	res    *response
 	files  *files
 	result *render.Result
@@ -187,16 +190,21 @@ func (c *collector) definitions(crd output) {
 		for _, o := range resource.Objects(doc) {
 			from := resource.Origin{Renderer: Name, File: file, Document: doc.Index, Span: doc.Span}
 			if original := c.files.get(crd.Place.Path); crd.Place.Archived || string(original.Content) != crd.Text {
-				from = resource.Origin{Renderer: Name, File: original, Document: -1, Locator: nowhere(original)}
+				from = resource.Origin{Renderer: Name, File: original, Document: -1, Locator: c.nowhere(crd.Place, original)}
 			}
 			c.result.Resources = append(c.result.Resources, &resource.Resource{ID: o.ID, Root: o.Root, Origin: from})
 		}
 	}
 }
 
-// nowhere locates every value at the start of a file.
-func nowhere(file *source.File) func(resource.Path) (resource.Location, bool) {
-	return func(resource.Path) (resource.Location, bool) { return resource.Location{File: file}, true }
+// nowhere locates every value at the start of a file, or where its archive is
+// taken in.
+func (c *collector) nowhere(at place, file *source.File) func(resource.Path) (resource.Location, bool) {
+	loc := resource.Location{File: file}
+	if at.Archived {
+		loc = c.files.dependency(at.Path)
+	}
+	return func(resource.Path) (resource.Location, bool) { return loc, true }
 }
 
 // output adds the resources of one template's output.

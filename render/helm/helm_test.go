@@ -264,7 +264,7 @@ func checkShop(t *testing.T, result *render.Result) {
 		{"action inside of an include", "Deployment", path("metadata", "labels", "app"), "shop/templates/_helpers.tpl:3 {{ .Release.Name }}"},
 		{"value of the chart", "Deployment", in("securityContext", "privileged"), "shop/values.yaml:11 false exactly"},
 		{"block written by toYaml", "Deployment", in("resources", "limits", "memory"), "shop/values.yaml:8 64Mi exactly"},
-		{"map written by toYaml", "Deployment", in("resources", "limits"), "shop/values.yaml:7 limits"},
+		{"map written by toYaml", "Deployment", in("resources", "limits"), "shop/values.yaml:7 limits exactly"},
 		{"several actions: the last that is found", "Deployment", in("image"), `shop/values-prod.yaml:3 "2.0"`},
 		{"default", "Deployment", in("imagePullPolicy"), `shop/templates/deployment.yaml:15 {{ .Values.pullPolicy | default "Always" }}`},
 		{"item of a range", "Deployment", in("ports", 1, "containerPort"), "shop/values.yaml:16 9090 exactly"},

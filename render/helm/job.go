@@ -48,6 +48,7 @@ type response struct {
 	CRDs      []output
 	Outputs   []output
 	Templates []templateSource
+	Calls     []call
 	Impure    []string
 	Files     []string
 	Problems  []render.Problem
@@ -239,6 +240,7 @@ func execute(ctx context.Context, l *loaded, top common.Values, res *response) e
 		}
 		res.Outputs = append(res.Outputs, out)
 	}
+	res.Calls = tr.calls
 	res.Impure = slices.Sorted(maps.Keys(called))
 	return nil
 }

@@ -2,7 +2,9 @@ package helm
 
 import (
 	"bytes"
+	"path"
 	"sort"
+	"strings"
 
 	"github.com/holdfast-dev/holdfast/resource"
 	"github.com/holdfast-dev/holdfast/source"
@@ -50,6 +52,28 @@ func (f *files) values(name string) *resource.Value {
 		}
 	}
 	return p.values
+}
+
+// dependency returns where a chart says that it takes in an archive: nothing in
+// that can be pointed at. The place is empty, since all that comes of the archive
+// has it.
+func (f *files) dependency(archive string) resource.Location {
+	owner := path.Dir(path.Dir(archive))
+	for _, name := range []string{path.Join(owner, "Chart.yaml"), path.Join(owner, "requirements.yaml")} {
+		dependencies := f.values(name).Get("dependencies")
+		if dependencies == nil {
+			continue
+		}
+		for _, d := range dependencies.Items {
+			if v := d.Get("name"); v.Text() != "" && strings.HasPrefix(path.Base(archive), v.Text()+"-") {
+				return resource.Location{File: f.get(name), Span: source.Span{Start: v.Span.Start, End: v.Span.Start}}
+			}
+		}
+	}
+	if file := f.get(path.Join(owner, "Chart.yaml")); file != nil {
+		return resource.Location{File: file}
+	}
+	return resource.Location{File: f.get(archive)}
 }
 
 // actions returns the actions of a template with what encloses them.
@@ -118,7 +142,10 @@ func (m *mapping) parts(span source.Span) []part {
 func (m *mapping) place(p part) resource.Location {
 	t := m.c.res.Templates[p.File]
 	file := m.c.files.get(t.Place.Path)
-	if file == nil || t.Place.Archived {
+	if t.Place.Archived {
+		return m.c.files.dependency(t.Place.Path)
+	}
+	if file == nil {
 		return resource.Location{File: m.file}
 	}
 	end := p.Offset + p.Len
@@ -186,7 +213,11 @@ func (l *located) locate(path resource.Path) (resource.Location, bool) {
 	if loc, ok := l.verbatim(span); ok {
 		return loc, true
 	}
-	return l.printed(path, v, span), true
+	loc := l.printed(path, v, span)
+	if l.archived && loc.File == l.file {
+		loc = l.c.files.dependency(l.file.Path)
+	}
+	return loc, true
 }
 
 // spanOf is the span of a value in the output, of no more than one line.
@@ -194,6 +225,9 @@ func (l *located) spanOf(path resource.Path, v *resource.Value) source.Span {
 	span := spanIn(l.root, path, v)
 	if isScalar(v) {
 		return span
+	}
+	if path[len(path)-1].IsIndex() && len(v.Fields) > 0 {
+		return v.Fields[0].KeySpan // with which it begins
 	}
 	if i := bytes.IndexByte(l.text.Content[span.Start:span.End], '\n'); i >= 0 {
 		span.End = span.Start + i
@@ -204,6 +238,9 @@ func (l *located) spanOf(path resource.Path, v *resource.Value) source.Span {
 // spanIn is the span of a scalar at a path below root; of a larger value that of
 // its key, where it has one.
 func spanIn(root *resource.Value, path resource.Path, v *resource.Value) source.Span {
+	if len(path) == 0 {
+		return v.Span
+	}
 	if last := path[len(path)-1]; !isScalar(v) && !last.IsIndex() {
 		for _, f := range root.At(path[:len(path)-1]).Fields {
 			if f.Key == last.Name {

@@ -16,7 +16,17 @@ type segment struct {
 	File   int // index of the template
 	Offset int // in its source: of the text, or of the action
 	Action bool
+	Call   int `json:",omitempty"` // by what it was included: 1 + an index of the calls
 }
+
+// call is an action that included a template, and what that was included by.
+type call struct {
+	File, Offset int
+	Outer        int // as segment.Call
+}
+
+// maxCalls bounds the calls that are told apart.
+const maxCalls = 100_000
 
 // fragment is output with its segments.
 type fragment struct {
@@ -48,6 +58,9 @@ type tracer struct {
 	steps   int
 	size    int
 	stop    error // the limit that was reached
+
+	calls  []call
+	nested map[call]int // the call that another one is, when included by an action
 }
 
 // frame is a template, or the evaluation of an action, under way.
@@ -146,8 +159,40 @@ func (tr *tracer) printValue(_ string, id int, v any) (any, error) {
 	n := tr.nodes[id]
 	text := strings.ReplaceAll(fmt.Sprint(printed(v)), "<no value>", "")
 	action := segment{File: n.File, Offset: n.Start, Action: true}
-	f.add(text, align(text, args.included, action)...)
+	f.add(text, tr.includedBy(action, align(text, args.included, action))...)
 	return v, tr.step(len(text))
+}
+
+// includedBy notes of segments that are not an action's own that it included them.
+func (tr *tracer) includedBy(action segment, segs []segment) []segment {
+	for i, s := range segs {
+		if !s.Action || s.File != action.File || s.Offset != action.Offset {
+			segs[i].Call = tr.under(s.Call, action)
+		}
+	}
+	return segs
+}
+
+// under returns what a call becomes when an action includes it.
+func (tr *tracer) under(inner int, action segment) int {
+	key := call{File: action.File, Offset: action.Offset, Outer: inner}
+	if known, ok := tr.nested[key]; ok {
+		return known
+	}
+	if len(tr.calls) >= maxCalls {
+		return inner
+	}
+	made := call{File: action.File, Offset: action.Offset}
+	if inner > 0 {
+		made = tr.calls[inner-1]
+		made.Outer = tr.under(made.Outer, action)
+	}
+	tr.calls = append(tr.calls, made)
+	if tr.nested == nil {
+		tr.nested = map[call]int{}
+	}
+	tr.nested[key] = len(tr.calls)
+	return len(tr.calls)
 }
 
 // addressable returns a pointer to a struct whose pointer prints itself: what

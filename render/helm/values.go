@@ -2,146 +2,48 @@ package helm
 
 import (
 	"bytes"
-	"regexp"
+	"path"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/holdfast-dev/holdfast/resource"
 )
 
-// scoped is an action with what its dot and its variables stand for.
-type scoped struct {
-	start, end int
-	body       string
-	scope      *scope
-}
-
-// scope is an enclosing with or range.
-type scope struct {
-	outer  *scope
-	dots   [][]string // chains of .Values that the dot may be
-	holder string     // the variable that is declared for it, if any
-}
-
-// each is the step of a chain to every item of a list or value of a map.
-const each = "*"
-
-// chainPattern finds what an expression takes its value from: a field chain,
-// which begins at the dot, at $ or at a variable.
-var (
-	chainPattern = regexp.MustCompile(`(\$\w*)?((?:\.[A-Za-z_]\w*)+)|(\$\w+)|(?:^|[\s(])(\.)(?:$|[\s)])`)
-	quotedText   = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`")
-	rangeVars    = regexp.MustCompile(`^\s*(?:\$\w+\s*,\s*)?(\$\w+)\s*:=`)
-)
-
-// scopes returns the actions of a template, each with its scope.
-func scopes(src string) []scoped {
-	tokens, _ := lex(src)
-	var all []scoped
-	var open []*scope // the scope outside of each open block
-	var now *scope
-	for _, t := range tokens {
-		if !t.action || t.comment {
-			continue
-		}
-		all = append(all, scoped{start: t.start, end: t.end, body: t.body, scope: now})
-		switch word := t.keyword(); word {
-		case "with", "range":
-			open = append(open, now)
-			now = enter(now, strings.TrimLeft(t.body, spaces)[len(word):], word == "range")
-		case "define", "block":
-			open = append(open, now)
-			now = nil // its dot is whatever it is called with
-		case "if":
-			open = append(open, now)
-		case "end":
-			if n := len(open); n > 0 {
-				now, open = open[n-1], open[:n-1]
-			}
-		}
-	}
-	return all
-}
-
-func enter(outer *scope, body string, loop bool) *scope {
-	s := &scope{outer: outer}
-	if m := rangeVars.FindStringSubmatch(body); m != nil {
-		s.holder = m[1]
-		body = body[len(m[0]):]
-	}
-	for _, chain := range chains(body, outer) {
-		if loop {
-			chain = append(slices.Clone(chain), each)
-		}
-		s.dots = append(s.dots, chain)
-	}
-	if len(s.dots) == 0 {
-		s.dots = [][]string{nil} // a dot that is not known
-	}
-	return s
-}
-
-// chains returns the chains below .Values that an expression mentions.
-func chains(body string, in *scope) [][]string {
-	body = quotedText.ReplaceAllString(body, `""`)
-	var all [][]string
-	for _, m := range chainPattern.FindAllStringSubmatch(body, -1) {
-		fields := strings.Split(strings.TrimPrefix(m[2], "."), ".")
-		if m[2] == "" {
-			fields = nil
-		}
-		switch base := m[1] + m[3]; {
-		case len(fields) > 0 && fields[0] == "Values" && (base == "" || base == "$"):
-			all = append(all, fields[1:])
-		case base == "$":
-		case base == "":
-			if in != nil {
-				all = append(all, below(in.dots, fields)...)
-			}
-		default:
-			for s := in; s != nil; s = s.outer {
-				if s.holder == base {
-					all = append(all, below(s.dots, fields)...)
-					break
-				}
-			}
-		}
-	}
-	return all
-}
-
-func below(dots [][]string, fields []string) [][]string {
-	var all [][]string
-	for _, dot := range dots {
-		if dot != nil {
-			all = append(all, append(slices.Clone(dot), fields...))
-		}
-	}
-	return all
-}
-
 // fromValues finds the value that an action printed, or of which it printed a
-// part, in the values files. The highest in precedence that holds it counts.
-func (l *located) fromValues(p part, path resource.Path, v *resource.Value, whole bool) (resource.Location, bool) {
-	t := l.c.res.Templates[p.File]
-	var action *scoped
-	for _, a := range l.c.files.actions(t.Place.Path) {
-		if a.start == p.Offset {
-			action = &a
-			break
-		}
+// part, in what gives the chart its values. The highest in precedence that holds it
+// counts. Of an action in a definition that leads nowhere, those that included it
+// are asked.
+func (l *located) fromValues(p part, at resource.Path, v *resource.Value, whole bool) (resource.Location, bool) {
+	want := wanted{path: at, value: v, json: resource.EncodeJSON(v), printed: string(l.text.Content[p.at : p.at+p.Len]), whole: whole}
+	if loc, ok := l.ofAction(p.File, p.Offset, want); ok {
+		return loc, true
 	}
-	if action == nil || t.Place.Archived {
+	for i := p.Call; i > 0 && i <= len(l.c.res.Calls); {
+		call := l.c.res.Calls[i-1]
+		if loc, ok := l.ofAction(call.File, call.Offset, want); ok {
+			return loc, true
+		}
+		i = call.Outer
+	}
+	return resource.Location{}, false
+}
+
+func (l *located) ofAction(file, offset int, want wanted) (resource.Location, bool) {
+	t := l.c.res.Templates[file]
+	if t.Place.Archived {
 		return resource.Location{}, false
 	}
-	printed := string(l.text.Content[p.at : p.at+p.Len])
-	for _, chain := range chains(action.body, action.scope) {
+	all := l.c.files.actions(t.Place.Path)
+	i := sort.Search(len(all), func(i int) bool { return all[i].start >= offset })
+	if i == len(all) || all[i].start != offset {
+		return resource.Location{}, false
+	}
+	for _, chain := range chains(all[i].body, all[i].scope) {
 		for _, layer := range l.layers(chain) {
-			root := l.c.files.values(layer.file)
-			if root == nil {
-				continue
-			}
-			if loc, ok := l.inLayer(root, layer, path, v, printed, whole); ok {
+			if at, exact, ok := want.find(layer.root, layer.chain); ok {
+				loc := layer.locate(at)
+				loc.Exact = loc.Exact && exact
 				return loc, true
 			}
 		}
@@ -149,86 +51,126 @@ func (l *located) fromValues(p part, path resource.Path, v *resource.Value, whol
 	return resource.Location{}, false
 }
 
-// layer is a values file, and where in it a chain of the template leads.
+// layer is some of a chart's values, and where in them a chain of the template
+// leads.
 type layer struct {
-	file  string
-	chain []string
+	root   *resource.Value
+	chain  []string
+	locate func(resource.Path) resource.Location
 }
 
-// layers returns the places of a chain, in falling precedence: the files of the
-// application, the values.yaml of the root, of its subcharts, of the chart.
+// layers returns the places of a chain, in falling precedence: the values of the
+// application, its files, the values.yaml of the root, of its subcharts, of the
+// chart.
 func (l *located) layers(chain []string) []layer {
+	if len(chain) > 0 && chain[0] == ofChart {
+		return l.chartFile(chain[1:])
+	}
 	names := l.template.Chart
-	in := func(file string, prefix []string) layer {
+	below := func(prefix []string) []string {
 		if len(chain) > 0 && chain[0] == "global" {
-			return layer{file, chain}
+			return chain
 		}
-		return layer{file, append(slices.Clone(prefix), chain...)}
+		return append(slices.Clone(prefix), chain...)
 	}
 	var all []layer
-	for _, file := range slices.Backward(l.c.req.ValuesFiles) {
-		all = append(all, in(file, names))
+	for _, given := range slices.Backward(l.c.given) {
+		all = append(all, layer{given.Root, below(names), given.Locate})
 	}
-	for i, file := range l.template.Values {
-		if file != "" {
-			all = append(all, in(file, names[i:]))
-		}
+	for _, name := range slices.Backward(l.c.req.ValuesFiles) {
+		all = l.addFile(all, name, below(names))
+	}
+	for i, name := range l.template.Values {
+		all = l.addFile(all, name, below(names[i:]))
 	}
 	return all
 }
 
-// inLayer looks for a value at the chain, or below it where the action printed a
-// larger value of which the one at path is a part.
-func (l *located) inLayer(root *resource.Value, at layer, path resource.Path, v *resource.Value, printed string, whole bool) (resource.Location, bool) {
-	file := l.c.files.get(at.file)
-	want := resource.EncodeJSON(v)
-	var near *resource.Value
-	for _, base := range expand(root, at.chain) {
-		if !whole {
-			if isScalar(base) && base.Str == strings.Trim(printed, `"'`) && base.Str != "" {
-				return resource.Location{File: file, Span: base.Span}, true
+// chartFile is the Chart.yaml of the chart that a template is of.
+func (l *located) chartFile(chain []string) []layer {
+	values := l.template.Values[len(l.template.Values)-1]
+	if values == "" {
+		return nil // in an archive
+	}
+	return l.addFile(nil, path.Join(path.Dir(values), "Chart.yaml"), chain)
+}
+
+func (l *located) addFile(all []layer, name string, chain []string) []layer {
+	root := l.c.files.values(name)
+	if name == "" || root == nil {
+		return all
+	}
+	file := l.c.files.get(name)
+	return append(all, layer{root, chain, func(at resource.Path) resource.Location {
+		return resource.Location{File: file, Span: spanIn(root, at, root.At(at)), Exact: true}
+	}})
+}
+
+// wanted is a value that was rendered.
+type wanted struct {
+	path    resource.Path
+	value   *resource.Value
+	json    []byte
+	printed string // what the action printed of it
+	whole   bool   // that is all of it, or more
+}
+
+// find looks for the value at a chain, or below it where the action printed a
+// larger value of which it is a part. It is exact if the value is there; of a
+// larger value, if a part of it is.
+func (w wanted) find(root *resource.Value, chain []string) (at resource.Path, exact, ok bool) {
+	for _, base := range expand(root, chain) {
+		v := root.At(base)
+		if !w.whole {
+			if isScalar(v) && v.Str == strings.Trim(w.printed, `"'`) && v.Str != "" {
+				return base, false, true
 			}
 			continue
 		}
-		for n := range path {
-			if found := base.At(path[n:]); found != nil && bytes.Equal(resource.EncodeJSON(found), want) {
-				return resource.Location{File: file, Span: spanIn(base, path[n:], found), Exact: isScalar(found)}, true
+		for n := range w.path {
+			rest := w.path[n:]
+			if found := v.At(rest); found != nil && (bytes.Equal(resource.EncodeJSON(found), w.json) ||
+				!isScalar(found) && found.Kind == w.value.Kind && !rest[len(rest)-1].IsIndex()) {
+				return append(slices.Clone(base), rest...), true, true
 			}
 		}
 		switch {
-		case !isScalar(base):
-		case bytes.Equal(resource.EncodeJSON(base), want):
-			return resource.Location{File: file, Span: base.Span, Exact: true}, true
-		case isScalar(v) && base.Str == v.Str && base.Str != "":
-			near = base // the same text, of another type
+		case len(base) == 0:
+		case bytes.Equal(resource.EncodeJSON(v), w.json):
+			return base, true, true
+		case isScalar(v) && isScalar(w.value) && v.Str == w.value.Str && v.Str != "" && !ok:
+			at, ok = base, true // the same text, of another type
 		}
 	}
-	if near != nil {
-		return resource.Location{File: file, Span: near.Span}, true
-	}
-	return resource.Location{}, false
+	return at, false, ok
 }
 
 // maxExpanded bounds the values that one chain may stand for.
 const maxExpanded = 1000
 
-// expand returns the values to which a chain may lead.
-func expand(root *resource.Value, chain []string) []*resource.Value {
-	all := []*resource.Value{root}
+// expand returns the paths to which a chain may lead.
+func expand(root *resource.Value, chain []string) []resource.Path {
+	all := []resource.Path{nil}
 	for _, step := range chain {
-		var next []*resource.Value
-		for _, v := range all {
+		var next []resource.Path
+		for _, at := range all {
+			v := root.At(at)
 			switch {
 			case step != each:
-				if v = v.Get(step); v != nil {
-					next = append(next, v)
+				if v.Get(step) != nil {
+					next = append(next, at.Append(resource.Key(step)))
 				}
 			case v.Kind == resource.List:
-				next = append(next, v.Items...)
+				for i := range v.Items {
+					next = append(next, at.Append(resource.Index(i)))
+				}
 			default:
 				for _, f := range v.Fields {
-					next = append(next, f.Value)
+					next = append(next, at.Append(resource.Key(f.Key)))
 				}
+			}
+			if len(next) > maxExpanded {
+				break
 			}
 		}
 		all = next[:min(len(next), maxExpanded)]

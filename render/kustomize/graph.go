@@ -180,6 +180,23 @@ func unique(all []*kustomization) []*kustomization {
 	return out
 }
 
+// patchFiles returns the files that a kustomization names as patches.
+func (g *graph) patchFiles(k *kustomization) []string {
+	names := texts(k.root.Get("patchesStrategicMerge"))
+	for _, key := range []string{"patches", "patchesJson6902"} {
+		for _, item := range items(k.root.Get(key)) {
+			names = append(names, item.Get("path").Text(), item.Text())
+		}
+	}
+	var all []string
+	for _, name := range names {
+		if at, isDir, ok := g.locate(k.dir, name); ok && !isDir {
+			all = append(all, at)
+		}
+	}
+	return all
+}
+
 // uses returns the files and directories that a kustomization names.
 func (g *graph) uses(k *kustomization) []string {
 	all := []string{k.file.Path}
@@ -199,7 +216,7 @@ func (g *graph) uses(k *kustomization) []string {
 	}
 	for _, key := range []string{"patches", "patchesJson6902", "replacements"} {
 		for _, item := range items(k.root.Get(key)) {
-			add(item.Get("path").Text())
+			add(item.Get("path").Text(), item.Text()) // the latter is a mistake for the former
 		}
 	}
 	add(k.root.Get("openapi").Get("path").Text())

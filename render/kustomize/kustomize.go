@@ -46,15 +46,38 @@ func (renderer) Detect(tree source.Tree, dir string) bool {
 // Uses returns what the kustomization file names: resources, bases, components,
 // patches and files of generators.
 func (renderer) Uses(tree source.Tree, dir string) []string {
-	name, _, err := readKustomization(tree, dir)
+	name, _, _ := readKustomization(tree, dir)
 	if name == "" {
 		return nil
 	}
-	g := newGraph(tree)
-	if p := g.parse(name); err == nil && p != nil && len(p.docs) > 0 {
-		return g.uses(&kustomization{dir: dir, file: p.file, root: p.docs[0].Root})
+	if g, k := named(tree, dir, name); k != nil {
+		return g.uses(k)
 	}
 	return []string{name} // rendering reports what is wrong
+}
+
+// Patches returns those of the files that Uses returns which are no objects of
+// their own.
+func (renderer) Patches(tree source.Tree, dir string) []string {
+	name, _, _ := readKustomization(tree, dir)
+	if g, k := named(tree, dir, name); k != nil {
+		return g.patchFiles(k)
+	}
+	return nil
+}
+
+// named returns the kustomization in a file, also if kustomize would refuse it;
+// nil if it is none.
+func named(tree source.Tree, dir, name string) (*graph, *kustomization) {
+	g := newGraph(tree)
+	if name == "" {
+		return g, nil
+	}
+	p := g.parse(name)
+	if p == nil || len(p.docs) == 0 {
+		return g, nil
+	}
+	return g, &kustomization{dir: dir, file: p.file, root: p.docs[0].Root}
 }
 
 // Render builds the kustomization in a directory. Options.Namespace is not used:

@@ -248,7 +248,7 @@ func checkProd(t *testing.T, result *render.Result) {
 		{"annotation of the overlay", "Service", path("metadata", "annotations", "team"), "overlays/prod/kustomization.yaml:9 checkout exactly"},
 		{"name with a prefix", "Service", path("metadata", "name"), "base/service.yaml:4 shop"},
 		{"map that is larger than in the base", "Deployment", path(append(container, "resources", "limits")...), "overlays/prod/memory.yaml:11 limits exactly"},
-		{"absent field: its parent", "Deployment", path(append(container, "securityContext", "runAsNonRoot")...), "base/deployment.yaml:17 securityContext"},
+		{"absent field: its parent", "Deployment", path(append(container, "securityContext", "runAsNonRoot")...), "base/deployment.yaml:17 securityContext exactly"},
 		{"literal of a generator", "ConfigMap shop/prod-settings", path("data", "LEVEL"), "base/kustomization.yaml:9 LEVEL=info"},
 		{"file of a generator", "ConfigMap shop/prod-settings", path("data", "app.conf"), "base/kustomization.yaml:11 app.conf"},
 		{"second document of a file", "ConfigMap shop/prod-second", path("data", "a"), "overlays/prod/extra.yaml:12 b exactly"},

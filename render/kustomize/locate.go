@@ -62,7 +62,8 @@ func (r *rendered) locate(path resource.Path) (resource.Location, bool) {
 	if declared.value == nil {
 		return resource.Location{}, false
 	}
-	return resource.Location{File: r.file, Span: declared.span, Exact: holds(declared.value)}, true
+	exact := holds(declared.value) || declared.value.Kind == value.Kind && value.Kind >= resource.List // its key, where it begins
+	return resource.Location{File: r.file, Span: declared.span, Exact: exact}, true
 }
 
 // locateInFields asks the fields of a kustomization that set values by themselves.

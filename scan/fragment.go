@@ -5,6 +5,7 @@ import (
 
 	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/source"
 )
 
 const fragmentReason = "a patch of a pod for another tool: no container has an image"
@@ -60,4 +61,16 @@ func isFragment(r *resource.Resource) bool {
 		}
 	}
 	return some
+}
+
+// patches returns the files of a unit that are no objects of their own.
+func (s *Scanner) patches(tree source.Tree, unit render.Unit) []string {
+	for _, r := range s.Renderers {
+		if p, ok := r.(interface {
+			Patches(tree source.Tree, dir string) []string
+		}); ok && r.Name() == unit.Renderer {
+			return p.Patches(tree, unit.Path)
+		}
+	}
+	return nil
 }

@@ -28,3 +28,26 @@ func TestPatchesOfPodsAreNotPods(t *testing.T) {
 		t.Errorf("%d objects, findings about %v", result.Objects, judged)
 	}
 }
+
+// TestPatchesOfBrokenOverlaysAreNotObjects holds that an overlay which cannot be
+// rendered has its objects judged, and not its patches.
+func TestPatchesOfBrokenOverlaysAreNotObjects(t *testing.T) {
+	for reason, overlay := range map[string]string{
+		"a file is missing":        "resources: [pod.yaml, gone.yaml]\npatches: [{path: patch.yaml}]\n",
+		"kustomize cannot read it": "resources: [pod.yaml]\npatches: [patch.yaml]\n",
+	} {
+		result, err := scanner(t).Run(context.Background(), source.Memory(map[string]string{
+			"o/kustomization.yaml": overlay, "o/pod.yaml": privileged, "o/patch.yaml": privileged,
+		}), ".")
+		if err != nil {
+			t.Fatal(err)
+		}
+		judged := map[string]bool{}
+		for _, f := range result.Findings {
+			judged[f.Location.File.Path] = true
+		}
+		if !judged["o/pod.yaml"] || judged["o/patch.yaml"] || len(result.Problems) == 0 {
+			t.Errorf("%s: findings in %v, problems %v", reason, judged, result.Problems)
+		}
+	}
+}

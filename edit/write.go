@@ -125,7 +125,7 @@ func printable(text string) bool {
 }
 
 var plainPattern = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(--?)?[A-Za-z0-9_./$][A-Za-z0-9_./@+$%=-]*(:[A-Za-z0-9_./@+$%=-]+)*$`)
+	return regexp.MustCompile(`^(--?)?[A-Za-z0-9_./$][A-Za-z0-9_./@+$%=-]*([: ][A-Za-z0-9_./@+$%=-]+)*$`)
 })
 
 // isPlain reports whether a text may stand without quotes: no reader of YAML takes

@@ -10,7 +10,8 @@ import (
 )
 
 // A constraint of Gatekeeper says where a template holds, and with which
-// parameters: each is a policy, if the template is written in CEL.
+// parameters: each is a policy. Where the template is written in Rego, the code of
+// the policy is left to policy/rego.
 
 const gatekeeper = "gatekeeper.sh/"
 
@@ -22,48 +23,61 @@ func (k kindRef) isConstraint() bool {
 	return strings.HasPrefix(k.apiVersion, "constraints."+gatekeeper)
 }
 
-// constrain returns a policy for each constraint of the templates.
+// constrain returns a policy for each constraint of the templates in CEL, and keeps
+// those in Rego.
 func (a *admissionDocs) constrain() (all []*Policy, errs []error) {
 	for _, template := range a.templates {
 		d := &decoder{file: template.file}
-		base := d.templatePolicy(template)
-		kind := template.root.Get("spec").Get("crd").Get("spec").Get("names").Get("kind").Text()
-		used := false
+		made := Template{Kind: template.root.Get("spec").Get("crd").Get("spec").Get("names").Get("kind").Text(), File: template.file}
+		base, inCEL := d.templatePolicy(template, &made)
+		var policies []*Policy
 		for _, constraint := range a.constraints {
-			if kindRefOf(constraint.root).kind != kind {
+			if kindRefOf(constraint.root).kind != made.Kind {
 				continue
 			}
-			used = true
 			c := &decoder{file: constraint.file}
-			all, errs = append(all, c.constraint(constraint, base)), append(errs, c.sorted()...)
+			policies, errs = append(policies, c.constraint(constraint, base)), append(errs, c.sorted()...)
 		}
-		if len(d.errs) == 0 && !used {
-			d.fail(template.span, "put a "+kind+" into the pack that says where it holds", "no constraint uses the template")
+		if len(d.errs) == 0 && len(policies) == 0 {
+			d.fail(template.span, "put a "+made.Kind+" into the pack that says where it holds", "no constraint uses the template")
+		}
+		if inCEL {
+			all = append(all, policies...)
+		} else {
+			made.Policies = policies
+			a.inRego = append(a.inRego, made)
 		}
 		errs = append(errs, d.sorted()...)
 	}
 	return all, errs
 }
 
-// celSource returns what a template has in CEL, or nil.
-func (d *decoder) celSource(doc admissionDoc) *resource.Value {
+// templatePolicy returns the policy of a template, which is written in CEL or Rego.
+func (d *decoder) templatePolicy(doc admissionDoc, made *Template) (p *Policy, inCEL bool) {
+	p = d.describe(doc)
 	for _, target := range items(doc.root.Get("spec").Get("targets")) {
+		made.Rego, made.Libs = target.Get("rego"), items(target.Get("libs"))
 		for _, code := range items(target.Get("code")) {
-			if code.Get("engine").Text() == "K8sNativeValidation" {
-				return code.Get("source")
+			switch source := code.Get("source"); code.Get("engine").Text() {
+			case "K8sNativeValidation":
+				d.celTemplate(source, p)
+				return p, true
+			case "Rego":
+				made.Rego, made.Libs = source.Get("rego"), items(source.Get("libs"))
 			}
 		}
 	}
-	d.fail(doc.span, "leave the template to Gatekeeper", "the template is not written in CEL")
-	return nil
+	if made.Rego.Text() == "" {
+		d.fail(doc.span, "leave the template to Gatekeeper", "the template is written neither in CEL nor in Rego")
+	}
+	return p, false
 }
 
-// templatePolicy returns the policy of a template, with the variables that
-// Gatekeeper declares.
-func (d *decoder) templatePolicy(doc admissionDoc) *Policy {
-	p, source := d.describe(doc), d.celSource(doc)
+// celTemplate reads a template in CEL, with the variables that Gatekeeper declares.
+func (d *decoder) celTemplate(source *resource.Value, p *Policy) {
 	if source == nil {
-		return p
+		d.fail(p.Span, "", "field %q is missing in the code of the template", "source")
+		return
 	}
 	p.Variables = []Variable{{Name: "anyObject", Expression: "object"}, {Name: "params", Expression: "params"}}
 	ignore := func(*resource.Value) {}
@@ -75,7 +89,6 @@ func (d *decoder) templatePolicy(doc admissionDoc) *Policy {
 		"generateVAP":     ignore,
 	}, "validations")
 	d.notKnownBefore(p)
-	return p
 }
 
 // constraint returns the policy of a template with where it holds, its parameters,

@@ -14,12 +14,12 @@ import (
 )
 
 // Load reads the pack in a directory of a tree: all YAML files below it, which
-// hold policies and nothing else. The error lists all mistakes of all files,
-// each a FileError or a resource.SyntaxError.
+// hold policies and nothing else, and all modules of Rego. The error lists all
+// mistakes of all files, each a FileError or a resource.SyntaxError.
 func Load(tree source.Tree, dir string) (*Pack, error) {
 	var files []*source.File
 	err := source.Walk(tree, dir, func(p string, e source.Entry) error {
-		if ext := path.Ext(p); !e.Mode.Regular() || ext != ".yaml" && ext != ".yml" {
+		if ext := path.Ext(p); !e.Mode.Regular() || ext != ".yaml" && ext != ".yml" && ext != moduleExt {
 			return nil
 		}
 		content, err := tree.ReadFile(p)
@@ -34,7 +34,7 @@ func Load(tree source.Tree, dir string) (*Pack, error) {
 		name = path.Base(tree.Revision().Source)
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("policy pack %s: no YAML file is in it", name)
+		return nil, fmt.Errorf("policy pack %s: no YAML file is in it, and none of Rego", name)
 	}
 	return NewPack(name, files)
 }
@@ -49,6 +49,10 @@ func NewPack(name string, files []*source.File) (*Pack, error) {
 	admission := findAdmission(files...)
 	for i, file := range files {
 		hashes[i] = hashOf(file.Content)
+		if path.Ext(file.Path) == moduleExt {
+			pack.Modules = append(pack.Modules, file)
+			continue
+		}
 		policies, mistakes := decode(file, admission)
 		errs = append(errs, mistakes...)
 		pack.Policies = append(pack.Policies, policies...)
@@ -56,6 +60,7 @@ func NewPack(name string, files []*source.File) (*Pack, error) {
 	imported, mistakes := admission.decode()
 	errs = append(errs, mistakes...)
 	pack.Policies = append(pack.Policies, imported...)
+	pack.Templates = admission.inRego
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}

@@ -75,6 +75,7 @@ type Policy struct {
 	Params      []Param
 	Relations   []Relation
 	Validations []Validation // all must hold
+	Code        Code         // what decides instead of validations; nil for CEL
 	Examples    []Example
 	File        *source.File // where the policy is written
 	Span        source.Span
@@ -161,6 +162,9 @@ type Pack struct {
 	Checked  string // for trusted packs: their expressions, checked before
 	Policies []*Policy
 	Pending  []Pending // more of them, of a pack that NewIndexedPack made
+
+	Modules   []*source.File // of Rego, whose policies policy/rego adds
+	Templates []Template     // likewise
 }
 
 // Result is one policy's verdict on one resource.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -18,8 +19,7 @@ import (
 //	ValidatingAdmissionPolicyBinding  where a policy holds, how severe it is, and
 //	                                  the object that it reads as `params`
 //	ValidatingPolicy                  that of Kyverno, of the same words
-//	ConstraintTemplate, constraints   those of Gatekeeper, as far as they are
-//	                                  written in CEL: see gatekeeper.go
+//	ConstraintTemplate, constraints   those of Gatekeeper: see gatekeeper.go
 //
 // A policy with several objects for params becomes several.
 
@@ -28,6 +28,7 @@ type admissionDocs struct {
 	policies, bindings, params []admissionDoc
 	kinds                      []kindRef // of params
 	templates, constraints     []admissionDoc
+	inRego                     []Template // what decode found of them
 }
 
 type admissionDoc struct {
@@ -58,6 +59,7 @@ func (k kindRef) isBinding() bool {
 // belongs to them. Files that cannot be read are somebody else's to report.
 func findAdmission(files ...*source.File) *admissionDocs {
 	a := &admissionDocs{}
+	files = slices.DeleteFunc(slices.Clone(files), func(f *source.File) bool { return path.Ext(f.Path) == moduleExt })
 	each(files, []string{"ValidatingAdmissionPolicy", "ValidatingPolicy", gatekeeper}, func(doc admissionDoc) {
 		switch k := kindRefOf(doc.root); {
 		case k.isPolicy():
@@ -170,7 +172,7 @@ func (d *decoder) describe(doc admissionDoc) *Policy {
 	if p.ID = doc.root.Get("metadata").Get("name").Text(); p.ID == "" {
 		d.fail(doc.span, "", "field %q is missing in metadata", "name")
 	}
-	p.Title = cmp.Or(annotation(doc, annotationPrefix+"title"), "The admission policy "+p.ID+" holds")
+	p.Title = cmp.Or(annotation(doc, annotationPrefix+"title"), annotation(doc, "metadata."+gatekeeper+"title"), "The admission policy "+p.ID+" holds")
 	p.Why = cmp.Or(annotation(doc, annotationPrefix+"why"), annotation(doc, annotationDescription), annotation(doc, "description"),
 		"An API server that has this policy refuses the object, or warns of it.")
 	p.Remediation = cmp.Or(annotation(doc, annotationPrefix+"remediation"), "Change the object as the message says.")

@@ -161,7 +161,7 @@ func TestAdmissionPolicyMistakes(t *testing.T) {
 		{"params that are not there", change("  failurePolicy", "  paramKind: {apiVersion: v1, kind: ConfigMap}\n  failurePolicy"),
 			"a.yaml:9:14: the policy reads a ConfigMap as params, and no binding leads to one"},
 		{"no name", change("  name: replicas.example.com\n", ""), `a.yaml:1:1: field "name" is missing in metadata`},
-		{"a template in Rego", strings.Replace(constraintTemplate, "K8sNativeValidation", "Rego", 1), "a.yaml:1:1: the template is not written in CEL"},
+		{"a template without any code", strings.Replace(constraintTemplate, "K8sNativeValidation", "Rego", 1), "a.yaml:1:1: the template is written neither in CEL nor in Rego"},
 		{"a template without a constraint", constraintTemplate, "a.yaml:1:1: no constraint uses the template"},
 		{"two of one name", replicaPolicy + "---\n" + replicaPolicy, "the id replicas.example.com is that of another policy"},
 	} {

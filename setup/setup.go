@@ -13,6 +13,7 @@ import (
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/policy/cel"
 	"github.com/holdfast-dev/holdfast/policy/packs"
+	"github.com/holdfast-dev/holdfast/policy/rego"
 	"github.com/holdfast-dev/holdfast/resource"
 	"github.com/holdfast-dev/holdfast/secret"
 	"github.com/holdfast-dev/holdfast/source"
@@ -77,7 +78,11 @@ func LoadPack(dir string) (*policy.Pack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("policy pack: %w", err)
 	}
-	return policy.Load(tree, ".")
+	pack, err := policy.Load(tree, ".")
+	if err != nil {
+		return nil, err
+	}
+	return pack, rego.Decode(pack)
 }
 
 // Find returns the policy with an id among those that are decoded, or nil.

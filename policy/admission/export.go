@@ -74,6 +74,9 @@ func Export(p *policy.Policy, o Options) (*Exported, error) {
 		x.refuse("it is for %s, which an API server does not see", p.Platform)
 		return nil, x.err()
 	}
+	if p.Code != nil {
+		x.refuse("it is written in %s, and API servers read CEL", p.Code.Language())
+	}
 	if len(p.Stages) > 0 && !slices.Contains(p.Stages, policy.Admission) {
 		x.refuse("it holds only for what is written in files: `admission` is not one of its stages")
 	}

@@ -142,6 +142,10 @@ func (c *compiled) verdict(ctx context.Context, s *subject) policy.Result {
 			return result
 		}
 	}
+	if decoded.Code != nil {
+		v.ask(decoded.Code, &result)
+		return result
+	}
 	worst := policy.Pass
 	for i := range p.validations {
 		switch one := v.verdict(p.validations[i].expression, &result); {
@@ -158,6 +162,24 @@ func (c *compiled) verdict(ctx context.Context, s *subject) policy.Result {
 		result.Severity = v.severity()
 	}
 	return result
+}
+
+// ask has the code of a policy decide.
+func (v *scope) ask(code policy.Code, result *policy.Result) {
+	if v.code == nil {
+		v.code = &policy.Subject{Resource: v.r, Set: v.set}
+	}
+	failures, err := code.Judge(v.ctx, v.policy, v.code)
+	switch {
+	case errors.Is(err, policy.ErrUnknown):
+		result.Verdict, result.Reason = policy.Unknown, err.Error()
+	case errors.Is(err, policy.ErrExcepted):
+		result.Verdict = policy.Skip
+	case err != nil:
+		result.Verdict, result.Err = policy.Error, v.redacted(err)
+	case len(failures) > 0:
+		result.Verdict, result.Failures = policy.Fail, failures
+	}
 }
 
 // severity returns that of the first severity rule which certainly holds, or nil.

@@ -23,6 +23,7 @@ type subject struct {
 	rec      *recorder  // nil for plain evaluation
 	shared   []variable // the prelude of r's platform
 	prelude  []memo
+	code     *policy.Subject // for policies that are not written in CEL; nil until there is one
 }
 
 // memo is the value of a variable, once it has been used.

@@ -3,6 +3,7 @@ package gitops
 import (
 	"bytes"
 	"cmp"
+	"slices"
 	"strings"
 
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
@@ -124,7 +125,7 @@ func merge(opts *render.Options, root *resource.Value, from render.Given) {
 // is there is something else, such as the text that holds them.
 func given(r *resource.Resource, at resource.Path, root *resource.Value) render.Given {
 	return render.Given{Root: root, Locate: func(below resource.Path) resource.Location {
-		full := append(at[:len(at):len(at)], below...)
+		full := slices.Concat(at, below)
 		there, want := r.Root.At(full), root.At(below)
 		if there == nil || want == nil || !bytes.Equal(resource.EncodeJSON(there), resource.EncodeJSON(want)) {
 			loc := r.Locate(at)

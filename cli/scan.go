@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -108,7 +109,7 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 		Options: render.Options{IncludeCRDs: true}, // as the loop does
 		Secrets: o.secrets.detector(o.policies.PolicyOptions),
 	}
-	if o.quiet == 0 || len(o.outputs) > 0 {
+	if o.showsFixes(outputs) {
 		scanner.Fixer = &fix.Fixer{Policies: policies, Read: setup.ReadExample, Tree: scope.tree}
 	}
 	progress := o.newProgress()
@@ -136,6 +137,14 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 		return err
 	}
 	return o.exit(s)
+}
+
+// showsFixes reports whether an output shows how findings are mended, which takes
+// longer to find out than what they are.
+func (o *scanCommand) showsFixes(outputs []output) bool {
+	return slices.ContainsFunc(outputs, func(out output) bool {
+		return out.format == "text" && o.quiet == 0 || out.format == "json" || out.format == "jsonl" || out.format == "sarif"
+	})
 }
 
 // judge scans the files of a scope, or its history.

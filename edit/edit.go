@@ -160,7 +160,7 @@ func Equal(a, b *resource.Value) bool {
 // that holds the byte at an offset. Their spans are those of the whole content.
 // Errors are Refusals and SyntaxErrors.
 func Text(file *source.File, dialect resource.Dialect, at int, changes ...Change) ([]source.Edit, error) {
-	from, to := chunk(file, at)
+	from, to := Chunk(file, at)
 	content := file.Content[from:to]
 	var edits []source.Edit
 	for _, c := range changes {
@@ -270,26 +270,30 @@ func parse(name string, content []byte, dialect resource.Dialect) (*resource.Val
 
 func isJSON(name string) bool { return strings.EqualFold(path.Ext(name), ".json") }
 
-// chunk returns the part of a file that holds one of its documents: from after
+// Chunk returns the part of a file that holds one of its documents: from after
 // the line that begins with "---" up to the next such line.
-func chunk(file *source.File, at int) (from, to int) {
+func Chunk(file *source.File, at int) (from, to int) {
 	content := file.Content
 	if isJSON(file.Path) {
 		return 0, len(content)
 	}
 	from, to = 0, len(content)
-	for start := 0; start < len(content); {
+	for end := min(at+1, len(content)); end > 0; {
+		start := bytes.LastIndexByte(content[:end-1], '\n') + 1
 		if marker(content[start:]) {
-			if start > at {
-				return from, start
-			}
 			from = start
+			break
 		}
+		end = start
+	}
+	for start := at; start < len(content); {
 		next := bytes.IndexByte(content[start:], '\n')
 		if next < 0 {
 			break
 		}
-		start += next + 1
+		if start += next + 1; marker(content[start:]) {
+			return from, start
+		}
 	}
 	return from, to
 }

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/holdfast-dev/holdfast/edit"
 	"github.com/holdfast-dev/holdfast/finding"
@@ -31,6 +32,24 @@ type Fixer struct {
 	Policies policy.Mender
 	Read     policy.Reader // reads files of platforms other than Kubernetes
 	Tree     source.Tree   // holds what resources are rendered from
+
+	parsed sync.Map // *source.File → parsed, of what resources are rendered from
+	before sync.Map // *resource.Resource → map[objection]int
+}
+
+type parsed struct {
+	documents []resource.Document
+	err       error
+}
+
+// documents reads a file once.
+func (f *Fixer) documents(file *source.File) ([]resource.Document, error) {
+	if known, ok := f.parsed.Load(file); ok {
+		return known.(parsed).documents, known.(parsed).err
+	}
+	documents, err := resource.Parse(file)
+	f.parsed.Store(file, parsed{documents, err})
+	return documents, err
 }
 
 // Propose returns how a finding on a resource can be mended, or nil if its policy
@@ -89,41 +108,56 @@ func (f *Fixer) edits(ctx context.Context, j judged, one *finding.Finding, at pl
 	if err != nil {
 		return nil, nil, err
 	}
-	content, err := source.Apply(file.Content, edits)
+	after, err := f.reread(j.r, at, edits)
 	if err != nil {
 		return nil, nil, err
 	}
-	after, err := f.reread(j.r, at.path, source.NewFile(file.Path, content))
-	if err != nil {
-		return nil, nil, err
-	}
-	return file, edits, j.mended(ctx, after, one)
+	return file, edits, f.mended(ctx, j, after, one)
 }
 
-// reread reads the resource again from a changed file.
-func (f *Fixer) reread(r *resource.Resource, at resource.Path, file *source.File) (*resource.Resource, error) {
-	if r.ID.Platform != resource.Kubernetes {
-		all, err := f.Read(r.ID.Platform, file)
-		if err != nil {
-			return nil, err
-		}
-		for _, one := range all {
-			if one.ID.Key() == r.ID.Key() {
-				return one, nil
-			}
-		}
-		return nil, refuse("%s is not in the file any more", r.ID)
+// reread reads the resource again after edits of its file.
+func (f *Fixer) reread(r *resource.Resource, at place, edits []source.Edit) (*resource.Resource, error) {
+	file := r.Origin.File
+	if r.ID.Platform == resource.Kubernetes {
+		return rereadObject(r, at, edits)
 	}
-	documents, err := resource.Parse(file)
+	content, err := source.Apply(file.Content, edits)
+	if err != nil {
+		return nil, err
+	}
+	all, err := f.Read(r.ID.Platform, source.NewFile(file.Path, content))
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range all {
+		if one.ID.Key() == r.ID.Key() {
+			return one, nil
+		}
+	}
+	return nil, refuse("%s is not in the file any more", r.ID)
+}
+
+// rereadObject reads an object again. The other documents of its file stay as they
+// are, and need not be read.
+func rereadObject(r *resource.Resource, at place, edits []source.Edit) (*resource.Resource, error) {
+	file := r.Origin.File
+	from, to := edit.Chunk(file, at.offset)
+	edits = slices.Clone(edits)
+	for i := range edits {
+		edits[i].Span.Start -= from
+		edits[i].Span.End -= from
+	}
+	content, err := source.Apply(file.Content[from:to], edits)
+	if err != nil {
+		return nil, err
+	}
+	documents, err := resource.Parse(source.NewFile(file.Path, content))
 	if err != nil {
 		return nil, err
 	}
 	for _, doc := range documents {
-		if doc.Index != r.Origin.Document {
-			continue
-		}
 		for _, o := range resource.Objects(doc) {
-			if slices.Equal(o.Path, at) { // its name may be what has changed
+			if slices.Equal(o.Path, at.path) { // its name may be what has changed
 				return &resource.Resource{ID: o.ID, Root: o.Root, Origin: r.Origin}, nil
 			}
 		}
@@ -141,8 +175,12 @@ type judged struct {
 
 // mended returns an error if a policy objects to the resource more than before the
 // change, or still to what the finding is about.
-func (j judged) mended(ctx context.Context, after *resource.Resource, one *finding.Finding) error {
-	before, left := j.objections(ctx, j.r), j.objections(ctx, after)
+func (f *Fixer) mended(ctx context.Context, j judged, after *resource.Resource, one *finding.Finding) error {
+	known, ok := f.before.Load(j.r)
+	if !ok {
+		known, _ = f.before.LoadOrStore(j.r, j.objections(ctx, j.r))
+	}
+	before, left := known.(map[objection]int), j.objections(ctx, after)
 	about := objection{one.Rule.ID, one.Field}
 	if left[about] > 0 && left[about] >= before[about] {
 		return refuse("it does not mend all of the problem")

@@ -54,7 +54,7 @@ func (f *Fixer) sourceEdit(r *resource.Resource, at resource.Path, c edit.Change
 		return nil, nil, refuse("nobody can tell where the value comes from")
 	}
 	helm := r.Origin.Renderer == "helm"
-	documents, err := resource.Parse(loc.File)
+	documents, err := f.documents(loc.File)
 	if err != nil && !helm {
 		return nil, nil, refuse("%s is not YAML by itself", loc.File.Path)
 	}

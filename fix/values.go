@@ -24,7 +24,7 @@ func (f *Fixer) valuesEdit(r *resource.Resource, loc resource.Location, at resou
 	if err != nil {
 		return nil, nil, err
 	}
-	documents, err := resource.Parse(file)
+	documents, err := f.documents(file)
 	if err != nil || len(documents) != 1 {
 		return nil, nil, refuse("%s cannot be read", file.Path)
 	}
@@ -40,7 +40,7 @@ func (f *Fixer) valuesEdit(r *resource.Resource, loc resource.Location, at resou
 // one that holds its fields or, if there are none, the one that the template names.
 func (f *Fixer) printedMap(r *resource.Resource, loc resource.Location, at resource.Path, v *resource.Value) (*source.File, resource.Path, error) {
 	if len(v.Fields) > 0 {
-		return holder(r, at, v)
+		return f.holder(r, at, v)
 	}
 	if !loc.Exact || f.Tree == nil {
 		return nil, nil, refuse("it is not a map of the values")
@@ -72,14 +72,14 @@ func (f *Fixer) printedMap(r *resource.Resource, loc resource.Location, at resou
 }
 
 // holder finds the map of a values file that all fields of a map come from.
-func holder(r *resource.Resource, at resource.Path, v *resource.Value) (file *source.File, in resource.Path, err error) {
+func (f *Fixer) holder(r *resource.Resource, at resource.Path, v *resource.Value) (file *source.File, in resource.Path, err error) {
 	elsewhere := refuse("it is not a map of the values")
 	for _, field := range v.Fields {
 		child, ok := r.Origin.Locator(at.Append(resource.Key(field.Key)))
 		if !ok || !child.Exact || child.File == nil || child.File == r.Origin.File || file != nil && child.File != file {
 			return nil, nil, elsewhere
 		}
-		documents, err := resource.Parse(child.File)
+		documents, err := f.documents(child.File)
 		if err != nil || len(documents) != 1 {
 			return nil, nil, elsewhere
 		}

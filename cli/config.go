@@ -110,13 +110,18 @@ func (p *policyFlags) register(cmd *cobra.Command) {
 // pack, so the error says which directories were read.
 func loadPolicies(opts setup.PolicyOptions) (*setup.Policies, error) {
 	policies, err := setup.LoadPolicies(opts)
+	return policies, describeMistakes(opts.Packs, err)
+}
+
+// describeMistakes says where mistakes in policies are, and how many.
+func describeMistakes(packs []string, err error) error {
 	_, inFile := errors.AsType[*policy.FileError](err)
 	_, syntax := errors.AsType[*resource.SyntaxError](err)
 	if !inFile && !syntax {
-		return policies, err
+		return err
 	}
-	return nil, fmt.Errorf("the policies in %s have %s:\n%w",
-		strings.Join(opts.Packs, ", "), report.Plural(len(mistakes(err)), "mistake", "mistakes"), err)
+	return fmt.Errorf("the policies in %s have %s:\n%w",
+		strings.Join(packs, ", "), report.Plural(len(mistakes(err)), "mistake", "mistakes"), err)
 }
 
 // mistakes takes joined errors apart.

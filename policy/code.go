@@ -18,6 +18,8 @@ type Code interface {
 	// Judge returns what breaks the policy. Of its errors, ErrUnknown and
 	// ErrExcepted are verdicts.
 	Judge(ctx context.Context, p *Policy, s *Subject) ([]Failure, error)
+	// Others reports whether it reads other resources of the set.
+	Others() bool
 	// Language names the language for people.
 	Language() string
 }
@@ -33,6 +35,7 @@ var (
 type Subject struct {
 	Resource *resource.Resource
 	Set      *resource.Set
+	Alone    bool // no other policy judges it
 
 	memo map[any]any
 }
@@ -48,6 +51,11 @@ func (s *Subject) Once(key any, make func() any) any {
 	made := make()
 	s.memo[key] = made
 	return made
+}
+
+// Related reports whether the verdict depends on other resources.
+func (p *Policy) Related() bool {
+	return len(p.Relations) > 0 || p.Code != nil && p.Code.Others()
 }
 
 // Template is a template of Gatekeeper in Rego, with a policy for each of its

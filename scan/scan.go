@@ -288,7 +288,7 @@ const deferred = policy.Error + 1
 func (a alone) Evaluate(ctx context.Context, r *resource.Resource, set *resource.Set, stage policy.Stage) []policy.Result {
 	results := a.Evaluator.Evaluate(ctx, r, set, stage)
 	for i := range results {
-		if len(results[i].Policy.Relations) > 0 && results[i].Verdict != policy.Skip {
+		if results[i].Policy.Related() && results[i].Verdict != policy.Skip {
 			results[i] = policy.Result{Policy: results[i].Policy, Verdict: deferred}
 		}
 	}

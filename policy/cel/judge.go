@@ -167,7 +167,7 @@ func (c *compiled) verdict(ctx context.Context, s *subject) policy.Result {
 // ask has the code of a policy decide.
 func (v *scope) ask(code policy.Code, result *policy.Result) {
 	if v.code == nil {
-		v.code = &policy.Subject{Resource: v.r, Set: v.set}
+		v.code = &policy.Subject{Resource: v.r, Set: v.set, Alone: len(v.engine.policies) == 1}
 	}
 	failures, err := code.Judge(v.ctx, v.policy, v.code)
 	switch {

@@ -30,6 +30,15 @@ type loader struct {
 	errs      []error
 }
 
+func newLoader() *loader {
+	return &loader{texts: map[string]text{}, modules: map[string]*ast.Module{}}
+}
+
+// whole returns a file as text.
+func whole(file *source.File) text {
+	return text{name: file.Path, file: file, content: string(file.Content)}
+}
+
 // forbidden are functions that reach out of the evaluation, or give another answer
 // each time.
 var forbidden = map[string]bool{

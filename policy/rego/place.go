@@ -145,24 +145,28 @@ type candidate struct {
 }
 
 // quotedPath returns the path of the value whose text a message quotes: of the
-// longest, and better of one that is not the name of the object itself. A key that
-// the message names below it, such as hostNetwork, is better still.
+// longest, but for what names the object itself. A key that the message names
+// beside it, such as hostNetwork, is better still.
 func quotedPath(message string, root *resource.Value) (resource.Path, bool) {
 	if message == "" {
 		return nil, false
 	}
 	var best *candidate
+	name := root.Get("metadata").Get("name").Text()
 	walk(root, nil, func(path resource.Path, v *resource.Value) {
-		if v.Kind != resource.String || len(v.Str) < 2 || !quotes(message, v.Str) {
+		if v.Kind != resource.String || len(v.Str) < 2 || rank(path) < 0 || !quotes(message, v.Str) {
 			return
 		}
 		c := &candidate{slices.Clone(path), v.Str, rank(path)}
+		if v.Str == name && !(ofContainer(path) && strings.Contains(strings.ToLower(message), "container")) {
+			return // the object itself is meant
+		}
 		if best == nil || cmp.Or(cmp.Compare(c.rank, best.rank), cmp.Compare(len(c.text), len(best.text))) > 0 {
 			best = c
 		}
 	})
 	within := resource.Path{}
-	if best != nil && best.rank > 0 {
+	if best != nil {
 		within = slices.Clip(best.path[:len(best.path)-1])
 	}
 	if path, ok := namedKey(message, root, within); ok {
@@ -174,20 +178,26 @@ func quotedPath(message string, root *resource.Value) (resource.Path, bool) {
 	return best.path, true
 }
 
-// rank says how likely a message that quotes the value at a path is about it: what
-// names the object and its kind is in most messages.
+// rank says how likely a message that quotes the value at a path is about it. What
+// names the object and its kind is in most messages, and says nothing.
 func rank(path resource.Path) int {
 	switch path[0].Name {
 	case "apiVersion", "kind":
-		return -2
+		return -1
 	case "metadata":
 		if len(path) == 2 {
 			return -1
 		}
+		return 0
 	case "status":
 		return 0
 	}
 	return 1
+}
+
+// ofContainer reports whether a path leads into a container.
+func ofContainer(path resource.Path) bool {
+	return slices.ContainsFunc(path, func(s resource.Step) bool { return strings.HasSuffix(strings.ToLower(s.Name), "containers") })
 }
 
 // namedKey returns the path of the only field below a path whose key the message

@@ -59,10 +59,11 @@ func Decode(pack *policy.Pack) error {
 
 // newUnit parses and compiles what is in a pack, and returns its policies.
 func newUnit(files []*source.File, templates []policy.Template) ([]*policy.Policy, error) {
-	l := &loader{texts: map[string]text{}, modules: map[string]*ast.Module{}}
+	l := newLoader()
 	for _, file := range files {
-		l.parse(text{name: file.Path, file: file, content: string(file.Content)})
+		l.parse(whole(file))
 	}
+	related := l.inventory
 	policies, rules := l.policies()
 	for _, t := range templates {
 		policies = append(policies, l.template(t)...)
@@ -70,7 +71,7 @@ func newUnit(files []*source.File, templates []policy.Template) ([]*policy.Polic
 	if len(l.errs) > 0 {
 		return nil, l.err()
 	}
-	u := &unit{rules: rules, exceptions: l.exceptions()}
+	u := &unit{rules: rules, related: related, exceptions: l.exceptions()}
 	if len(rules) > 0 {
 		l.modules[batchModule] = u.batch()
 	}

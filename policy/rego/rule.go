@@ -32,6 +32,9 @@ type rule struct {
 	pkg  string
 }
 
+// Others implements policy.Code.
+func (r *rule) Others() bool { return r.unit.related }
+
 // Language implements policy.Code.
 func (r *rule) Language() string { return "Rego" }
 

@@ -21,7 +21,12 @@ type constraint struct {
 	unit  *unit
 	ref   ast.Ref // of violation
 	query ast.Body
+
+	related bool // it reads the inventory
 }
+
+// Others implements policy.Code.
+func (c *constraint) Others() bool { return c.related }
 
 // Language implements policy.Code.
 func (c *constraint) Language() string { return "Rego" }
@@ -29,6 +34,9 @@ func (c *constraint) Language() string { return "Rego" }
 // template adds the modules of a template, and returns its policies.
 func (l *loader) template(t policy.Template) []*policy.Policy {
 	prefix := ast.Ref{ast.DefaultRootDocument, ast.StringTerm(templatePackage), ast.StringTerm(t.Kind)}
+	before := l.inventory
+	l.inventory = false
+	defer func() { l.inventory = l.inventory || before }()
 	main := l.parse(embedded(t, t.Rego, ""))
 	for i, lib := range t.Libs {
 		if module := l.parse(embedded(t, lib, fmt.Sprintf("/lib%d", i))); module != nil {
@@ -44,7 +52,7 @@ func (l *loader) template(t policy.Template) []*policy.Policy {
 		return nil
 	}
 	l.move(main, prefix)
-	code := &constraint{ref: main.Package.Path.Append(ast.StringTerm("violation"))}
+	code := &constraint{related: l.inventory, ref: main.Package.Path.Append(ast.StringTerm("violation"))}
 	l.templates = append(l.templates, code)
 	for _, p := range t.Policies {
 		p.Code = code

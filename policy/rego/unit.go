@@ -33,11 +33,13 @@ type unit struct {
 	rules      []*rule
 	exceptions map[string]ast.Ref // by package
 	query      ast.Body           // of the batch
-	inventory  bool
-	began      time.Time // what the time is, for all rules
+	inventory  bool               // some module reads it,
+	related    bool               // and some that is of no template
+	began      time.Time          // what the time is, for all rules
 
-	empty  storage.Store
-	stores sync.Map // weak.Pointer[resource.Set] → storage.Store
+	empty   storage.Store
+	queries sync.Map // the text of a ref → ast.Body
+	stores  sync.Map // weak.Pointer[resource.Set] → storage.Store
 }
 
 // batch returns a module that has what all rules find, by their refs. What is not
@@ -177,6 +179,9 @@ func (u *unit) answers(ctx context.Context, s *policy.Subject) *answers {
 // answer returns what one ref is for a resource, or nil. If the query for all of
 // them ends in an error, each is asked alone, so that it is told of the right one.
 func (u *unit) answer(ctx context.Context, s *policy.Subject, ref ast.Ref) (ast.Value, error) {
+	if s.Alone {
+		return u.one(ctx, s, ref)
+	}
 	all := u.answers(ctx, s)
 	switch {
 	case all.found != nil:
@@ -189,15 +194,24 @@ func (u *unit) answer(ctx context.Context, s *policy.Subject, ref ast.Ref) (ast.
 	case errors.Is(all.err, policy.ErrUnknown) || ctx.Err() != nil:
 		return nil, all.err
 	}
+	return u.one(ctx, s, ref)
+}
+
+// one asks for one ref.
+func (u *unit) one(ctx context.Context, s *policy.Subject, ref ast.Ref) (ast.Value, error) {
 	input, err := inputOf(s)
 	if err != nil {
 		return nil, err
 	}
-	query, err := u.compileQuery(ref.String())
-	if err != nil {
-		return nil, err
+	query, ok := u.queries.Load(ref.String())
+	if !ok {
+		made, err := u.compileQuery(ref.String())
+		if err != nil {
+			return nil, err
+		}
+		query, _ = u.queries.LoadOrStore(ref.String(), made)
 	}
-	return u.ask(ctx, query, input, u.store(s.Set))
+	return u.ask(ctx, query.(ast.Body), input, u.store(s.Set))
 }
 
 // Judge implements policy.Code.

@@ -261,7 +261,7 @@ func (l *located) printed(path resource.Path, v *resource.Value, span source.Spa
 			continue
 		}
 		if !found {
-			nearest = l.place(p)
+			nearest = l.place(l.beside(path, p))
 		}
 		whole := p.at <= span.Start && p.at+p.Len >= span.End || l.quotedWhole(p, v)
 		if loc, ok := l.fromValues(p, path, v, whole); ok {
@@ -272,6 +272,32 @@ func (l *located) printed(path resource.Path, v *resource.Value, span source.Spa
 		}
 	}
 	return nearest
+}
+
+// beside returns the action that a part comes from as it stands beside the key of
+// the value: of a value that a definition gives, the action that includes it.
+func (l *located) beside(path resource.Path, p part) part {
+	parent := l.root.At(path[:len(path)-1])
+	if path[len(path)-1].IsIndex() || parent == nil {
+		return p
+	}
+	for _, f := range parent.Fields {
+		keys := l.parts(f.KeySpan)
+		if f.Key != path[len(path)-1].Name || len(keys) == 0 {
+			continue
+		}
+		for up := p; ; {
+			if up.Call == keys[0].Call {
+				return up
+			}
+			if up.Call <= 0 || up.Call > len(l.c.res.Calls) {
+				return p
+			}
+			call := l.c.res.Calls[up.Call-1]
+			up.File, up.Offset, up.Call = call.File, call.Offset, call.Outer
+		}
+	}
+	return p
 }
 
 // quotedWhole reports whether an action printed all of a value but for quotes in

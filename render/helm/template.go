@@ -12,7 +12,7 @@ import (
 //
 //	text              {{_hf_text 7}}text
 //	{{ expr }}        {{ _hf_out (_hf_in) 8 (expr) }}
-//	{{ template x d}} {{ template x (_hf_call (d)) }}
+//	{{ template x d}} {{ template x (_hf_call 9 (d)) }}
 //	{{ define x }}    {{ define x }}{{_hf_enter}} … {{_hf_leave}}{{ end }}
 //	a whole file      {{_hf_enter}} … {{_hf_leave}}
 //
@@ -275,7 +275,7 @@ func (in *instrumenter) define(i int, t token, whole string) {
 	if t.keyword() == "block" {
 		rest := strings.TrimLeft(body[len("block"):], spaces)
 		name := calledName.FindString(rest)
-		in.wrap(t, "block "+name+" (_hf_call (", rest[len(name):], "))")
+		in.wrap(t, "block "+name+" (_hf_call "+in.add(t.start, t.end, true)+" (", rest[len(name):], "))")
 	} else {
 		in.out.WriteString(whole)
 	}
@@ -322,5 +322,5 @@ func (in *instrumenter) callTemplate(t token) {
 		in.out.WriteString(open(t) + "_hf_call0}}" + in.src[t.start:t.end])
 		return
 	}
-	in.wrap(t, "template "+name+" (_hf_call (", arg, "))")
+	in.wrap(t, "template "+name+" (_hf_call "+in.add(t.start, t.end, true)+" (", arg, "))")
 }

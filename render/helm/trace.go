@@ -54,6 +54,7 @@ type tracer struct {
 
 	stack   []*frame
 	called  bool              // a template action comes next, not an include
+	caller  int               // its node, or -1
 	outputs map[int]*fragment // per file
 	steps   int
 	size    int
@@ -68,6 +69,7 @@ type frame struct {
 	fragment
 	file     int
 	inline   bool        // a template action: the caller's output
+	caller   int         // the node of that action, or -1
 	included []*fragment // what was rendered for an action's value
 }
 
@@ -78,8 +80,8 @@ func (tr *tracer) funcs() template.FuncMap {
 		"_hf_text":  tr.printText,
 		"_hf_in":    tr.in,
 		"_hf_out":   tr.printValue,
-		"_hf_call":  func(v any) any { tr.called = true; return v },
-		"_hf_call0": func() string { tr.called = true; return "" },
+		"_hf_call":  func(id int, v any) any { tr.called, tr.caller = true, id; return v },
+		"_hf_call0": func() string { tr.called, tr.caller = true, -1; return "" },
 		"_hf_tick":  func() (string, error) { return "", tr.step(0) },
 	}
 }
@@ -115,7 +117,7 @@ func (tr *tracer) pop() *frame {
 }
 
 func (tr *tracer) enter(file int) (string, error) {
-	tr.stack = append(tr.stack, &frame{file: file, inline: tr.called})
+	tr.stack = append(tr.stack, &frame{file: file, inline: tr.called, caller: tr.caller})
 	tr.called = false
 	return "", tr.step(0)
 }
@@ -127,6 +129,12 @@ func (tr *tracer) leave() string {
 	case outer == nil:
 		tr.outputs[f.file] = &f.fragment
 	case f.inline:
+		if f.caller >= 0 {
+			n := tr.nodes[f.caller]
+			for i, s := range f.segs {
+				f.segs[i].Call = tr.under(s.Call, segment{File: n.File, Offset: n.Start})
+			}
+		}
 		outer.add(f.text.String(), f.segs...)
 		outer.included = append(outer.included, f.included...)
 	default:

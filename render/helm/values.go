@@ -16,31 +16,13 @@ import (
 // are asked.
 func (l *located) fromValues(p part, at resource.Path, v *resource.Value, whole bool) (resource.Location, bool) {
 	want := wanted{path: at, value: v, json: resource.EncodeJSON(v), printed: string(l.text.Content[p.at : p.at+p.Len]), whole: whole}
-	if loc, ok := l.ofAction(p.File, p.Offset, want); ok {
-		return loc, true
-	}
+	actions := []call{{File: p.File, Offset: p.Offset}}
 	for i := p.Call; i > 0 && i <= len(l.c.res.Calls); {
-		call := l.c.res.Calls[i-1]
-		if loc, ok := l.ofAction(call.File, call.Offset, want); ok {
-			return loc, true
-		}
-		i = call.Outer
+		actions = append(actions, l.c.res.Calls[i-1])
+		i = l.c.res.Calls[i-1].Outer
 	}
-	return resource.Location{}, false
-}
-
-func (l *located) ofAction(file, offset int, want wanted) (resource.Location, bool) {
-	t := l.c.res.Templates[file]
-	if t.Place.Archived {
-		return resource.Location{}, false
-	}
-	all := l.c.files.actions(t.Place.Path)
-	i := sort.Search(len(all), func(i int) bool { return all[i].start >= offset })
-	if i == len(all) || all[i].start != offset {
-		return resource.Location{}, false
-	}
-	for _, chain := range chains(all[i].body, all[i].scope) {
-		for _, layer := range l.layers(chain) {
+	for _, action := range actions {
+		for _, layer := range l.layersOf(action) {
 			if at, exact, ok := want.find(layer.root, layer.chain); ok {
 				loc := layer.locate(at)
 				loc.Exact = loc.Exact && exact
@@ -48,7 +30,72 @@ func (l *located) ofAction(file, offset int, want wanted) (resource.Location, bo
 			}
 		}
 	}
-	return resource.Location{}, false
+	if !whole || v.Kind != resource.String {
+		return resource.Location{}, false
+	}
+	return l.partOf(v.Str, actions)
+}
+
+// partOf finds the value that the last part of a text comes from, such as the tag
+// of an image that an action put together.
+func (l *located) partOf(text string, actions []call) (loc resource.Location, ok bool) {
+	last := 0
+	for _, action := range actions {
+		for _, layer := range l.layersOf(action) {
+			for _, base := range expand(layer.root, layer.chain) {
+				for _, at := range scalars(layer.root, base, 2) {
+					if end := endOfPart(text, layer.root.At(at).Str); end > last {
+						last, loc, ok = end, layer.locate(at), true
+						loc.Exact = false
+					}
+				}
+			}
+		}
+	}
+	return loc, ok
+}
+
+// scalars returns the paths of the scalars at and below a path.
+func scalars(root *resource.Value, at resource.Path, depth int) (all []resource.Path) {
+	v := root.At(at)
+	if len(at) == 0 || depth < 0 {
+		return nil // all values are the source of nothing
+	}
+	if isScalar(v) {
+		return []resource.Path{at}
+	}
+	for _, f := range v.Fields {
+		all = append(all, scalars(root, at.Append(resource.Key(f.Key)), depth-1)...)
+	}
+	return all
+}
+
+// endOfPart returns where a part of a text ends that stands between marks, or 0.
+func endOfPart(text, part string) int {
+	i := strings.LastIndex(text, part)
+	end := i + len(part)
+	isMark := func(at int) bool { return at < 0 || at >= len(text) || strings.IndexByte(":/@-_.,= ", text[at]) >= 0 }
+	if i < 0 || len(part) < 2 || !isMark(end) || !isMark(i-1) && !(text[i-1] == 'v' && isMark(i-2)) {
+		return 0
+	}
+	return end
+}
+
+// layersOf returns the places of what an action mentions.
+func (l *located) layersOf(action call) (all []layer) {
+	t := l.c.res.Templates[action.File]
+	if t.Place.Archived {
+		return nil
+	}
+	known := l.c.files.actions(t.Place.Path)
+	i := sort.Search(len(known), func(i int) bool { return known[i].start >= action.Offset })
+	if i == len(known) || known[i].start != action.Offset {
+		return nil
+	}
+	for _, chain := range chains(known[i].body, known[i].scope) {
+		all = append(all, l.layers(chain)...)
+	}
+	return all
 }
 
 // layer is some of a chart's values, and where in them a chain of the template

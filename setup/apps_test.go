@@ -3,6 +3,7 @@ package setup_test
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,7 +49,7 @@ func judge(t *testing.T, files map[string]string) (places []string, result *scan
 		t.Fatal(err)
 	}
 	for _, f := range result.Findings {
-		if f.Subject.Kind == "Pod" && strings.Contains("hostNetwork hostPID spec.hostNetwork spec.hostPID spec.securityContext.runAsUser", f.Field) {
+		if f.Subject.Kind == "Pod" && slices.Contains([]string{"spec.hostNetwork", "spec.hostPID", "spec.securityContext.runAsUser"}, f.Field) {
 			places = append(places, describe(f))
 		}
 	}

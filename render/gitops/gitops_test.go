@@ -116,7 +116,7 @@ func TestApplicationSet(t *testing.T) {
 			[]string{"6: out of reach: ApplicationSet argocd/all has a template with more than parameters in it, which is not run"}},
 		{"directories by their path", strings.Replace(set("{git: {repoURL: '"+own+"', directories: [{path: overlays/*}]}}", "overlays/{{path[1]}}"), "{{name}}", "{{path.basename}}", 1), []string{"kustomize overlays/prod", "kustomize overlays/stage-eu"}},
 		{"with Go's templates", strings.Replace(set("{git: {repoURL: '"+own+"', directories: [{path: overlays/**}, {path: overlays/prod, exclude: true}]}}", "{{.path.path}}", "  goTemplate: true\n"), "{{name}}", "{{ .path.basename }}", 1), []string{"kustomize overlays/stage-eu"}},
-		{"files", strings.Replace(set("{git: {repoURL: '"+own+"', files: [{path: 'tenants/**/config.json'}]}}", "{{chart.path}}"), "destination", "destination", 1),
+		{"files", set("{git: {repoURL: '"+own+"', files: [{path: 'tenants/**/config.json'}]}}", "{{chart.path}}"),
 			[]string{"helm charts/web /a [] {}", "8: out of reach: ApplicationSet argocd/all names a path outside of the repository"}},
 		{"clusters", set("{clusters: {}}", "x"), []string{"5: out of reach: ApplicationSet argocd/all has a generator of the kind clusters, which asks more than files"}},
 		{"functions", set("{list: {elements: [{name: a}]}}", "{{ .name | upper }}", "  goTemplate: true\n"), []string{"6: out of reach: ApplicationSet argocd/all has a template with more than parameters in it, which is not run"}},

@@ -1,0 +1,94 @@
+package packs_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"testing"
+
+	"github.com/holdfast-dev/holdfast/policy"
+	"github.com/holdfast-dev/holdfast/policy/cel"
+	"github.com/holdfast-dev/holdfast/policy/packs"
+	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/setup"
+)
+
+func TestKeptIsCurrent(t *testing.T) {
+	builtin, err := packs.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := policy.NewIndex(cel.Guard, builtin...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := known.MarshalText()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked, err := cel.Checked(builtin...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string][]byte{"index.txt": index, "checked.bin": checked} {
+		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not what the policies say: run `go generate ./policy/packs` (%v)", name, err)
+		}
+	}
+}
+
+// TestKeptJudgesAlike judges every example of every policy by all policies, with
+// and without what is kept of them. Guards, and expressions that were checked
+// before, must change no verdict and no place.
+func TestKeptJudgesAlike(t *testing.T) {
+	builtin, err := packs.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pack := range builtin {
+		pack.Checked = ""
+	}
+	plain, err := cel.New(builtin...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	indexed, err := packs.Indexed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := cel.New(indexed...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	passedOver := 0
+	for _, pack := range builtin {
+		for _, p := range pack.Policies {
+			for i := range p.Examples {
+				e := &p.Examples[i]
+				all, err := e.Read(p.Platform, setup.ReadExample)
+				if err != nil {
+					t.Fatal(err)
+				}
+				set := resource.NewSet(all)
+				for _, r := range all {
+					want := plain.Evaluate(context.Background(), r, set, e.Stage)
+					got := kept.Evaluate(context.Background(), r, set, e.Stage)
+					if len(got) != len(want) {
+						t.Fatalf("%s %q: %d policies apply, not %d", p.ID, e.Name, len(got), len(want))
+					}
+					for j := range want {
+						if got[j].Policy.File == nil {
+							passedOver++
+						}
+						if got[j].Policy.ID != want[j].Policy.ID || got[j].Verdict != want[j].Verdict || len(got[j].Failures) != len(want[j].Failures) {
+							t.Errorf("%s %q: %s says %s, and %s without what is kept (%v)", p.ID, e.Name, want[j].Policy.ID, got[j].Verdict, want[j].Verdict, want[j].Err)
+						}
+					}
+				}
+			}
+		}
+	}
+	if passedOver == 0 {
+		t.Error("no guard has kept a policy from being asked")
+	}
+}

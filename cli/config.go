@@ -99,7 +99,7 @@ func (c *configFlag) completeApplication(_ *cobra.Command, args []string, _ stri
 type policyFlags struct{ setup.PolicyOptions }
 
 func (p *policyFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringSliceVar(&p.Packs, "pack", nil, "also use the policies in this `directory` (repeatable)")
+	cmd.Flags().StringSliceVar(&p.Packs, "pack", nil, "also use the policies in this `directory`, or of a pinned git+https:// or oci:// reference (repeatable)")
 	cmd.Flags().StringSliceVar(&p.Disable, "disable", nil, "leave out the policy with this `id` (repeatable)")
 	cmd.Flags().StringArrayVar(&p.Params, "param", nil, "give a `param` of a policy a value, as id.name=value (repeatable)")
 	cmd.Flags().BoolVar(&p.NoBuiltin, "no-builtin", false, "leave out the built-in policies")
@@ -118,7 +118,7 @@ func describeMistakes(packs []string, err error) error {
 	_, inFile := errors.AsType[*policy.FileError](err)
 	_, syntax := errors.AsType[*resource.SyntaxError](err)
 	if !inFile && !syntax {
-		return err
+		return withPinHint(err)
 	}
 	return fmt.Errorf("the policies in %s have %s:\n%w",
 		strings.Join(packs, ", "), report.Plural(len(mistakes(err)), "mistake", "mistakes"), err)

@@ -17,7 +17,7 @@ import (
 
 func newPolicy(a *app) *cobra.Command {
 	return newGroup("policy", "Write, test, measure, document and export policies",
-		newPolicyInit(a), newPolicyTest(a), newPolicyBench(a), newPolicyDocs(a), newPolicyExport(a))
+		newPolicyInit(a), newPolicyTest(a), newPolicyBench(a), newPolicyPull(a), newPolicyDocs(a), newPolicyExport(a))
 }
 
 func newPolicyTest(a *app) *cobra.Command {

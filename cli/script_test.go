@@ -54,6 +54,7 @@ func TestScripts(t *testing.T) {
 			"loop":    loop,
 			"replace": replace,
 			"day":     day,
+			"pin":     pin,
 		},
 	})
 }
@@ -91,6 +92,7 @@ var unsteady = []struct {
 	{regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ`), "2026-01-01 00:00:00Z"},
 	{regexp.MustCompile(`(until|ends|on) 20\d\d-\d\d-\d\d`), "$1 2026-01-01"},
 	{regexp.MustCompile(`sha256:[0-9a-f]{64}`), "sha256:0"},
+	{regexp.MustCompile(`ref=[0-9a-f]{40}`), "ref=0"},
 	{regexp.MustCompile(`holdfast-ledger\+[0-9a-f]{8}`), "holdfast-ledger+00000000"},
 	{regexp.MustCompile(`[A-Za-z0-9+/]{43}=`), "HASH="},
 	{regexp.MustCompile(`/[^ :]*/script-[^/ ]+`), "$$WORK"},
@@ -133,4 +135,13 @@ func loop(ts *testscript.TestScript, negated bool, args []string) {
 		ts.Fatalf("usage: loop directory")
 	}
 	ts.Check(writeLoop(ts.MkAbs(args[0]), plainTexts))
+}
+
+// pin NAME sets a variable to the last line of standard output.
+func pin(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 1 {
+		ts.Fatalf("usage: pin name")
+	}
+	lines := strings.Split(strings.TrimSpace(ts.ReadFile("stdout")), "\n")
+	ts.Setenv(args[0], lines[len(lines)-1])
 }

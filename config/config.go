@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/holdfast-dev/holdfast/finding"
+	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -41,7 +42,7 @@ type Config struct {
 // Policies says which packs judge.
 type Policies struct {
 	Builtin *bool    `yaml:"builtin"` // default true
-	Packs   []string `yaml:"packs"`   // directories
+	Packs   []string `yaml:"packs"`   // directories, or pinned references
 	Disable []string `yaml:"disable"` // policy ids
 	Params  []string `yaml:"params"`  // id.name=value
 }
@@ -210,8 +211,10 @@ func (c *Config) resolvePaths(dir string) {
 		}
 	}
 	abs(&c.StateDir)
-	for i := range c.Policies.Packs {
-		abs(&c.Policies.Packs[i])
+	for i, pack := range c.Policies.Packs {
+		if !policy.IsRemote(pack) {
+			abs(&c.Policies.Packs[i])
+		}
 	}
 	for i := range c.Sources {
 		abs(&c.Sources[i].Verify.Bootstrap)

@@ -13,13 +13,19 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
+// IsRemote reports whether the name of a pack is a reference to a repository or a
+// registry, and not a directory.
+func IsRemote(name string) bool {
+	return strings.HasPrefix(name, "git+") || strings.HasPrefix(name, "oci://")
+}
+
 // Load reads the pack in a directory of a tree: all YAML files below it, which
 // hold policies and nothing else, and all modules of Rego. The error lists all
 // mistakes of all files, each a FileError or a resource.SyntaxError.
 func Load(tree source.Tree, dir string) (*Pack, error) {
 	var files []*source.File
 	err := source.Walk(tree, dir, func(p string, e source.Entry) error {
-		if ext := path.Ext(p); !e.Mode.Regular() || ext != ".yaml" && ext != ".yml" && ext != moduleExt {
+		if !e.Mode.Regular() || !IsFile(p) {
 			return nil
 		}
 		content, err := tree.ReadFile(p)
@@ -42,7 +48,7 @@ func Load(tree source.Tree, dir string) (*Pack, error) {
 // NewPack decodes files to a pack with the policies in the order of their ids.
 // The error is as that of Load.
 func NewPack(name string, files []*source.File) (*Pack, error) {
-	slices.SortFunc(files, func(a, b *source.File) int { return cmp.Compare(a.Path, b.Path) })
+	slices.SortFunc(files, byPath)
 	pack := &Pack{Name: name}
 	var errs []error
 	hashes := make([]string, len(files))
@@ -68,6 +74,24 @@ func NewPack(name string, files []*source.File) (*Pack, error) {
 	pack.Digest = digest(files, hashes)
 	return pack, Unique(pack)
 }
+
+// IsFile reports whether the file at a path is read as one of a pack.
+func IsFile(name string) bool {
+	ext := path.Ext(name)
+	return ext == ".yaml" || ext == ".yml" || ext == moduleExt
+}
+
+// Digest returns the digest of the pack that is made of files.
+func Digest(files []*source.File) string {
+	files = slices.SortedFunc(slices.Values(files), byPath)
+	hashes := make([]string, len(files))
+	for i, file := range files {
+		hashes[i] = hashOf(file.Content)
+	}
+	return digest(files, hashes)
+}
+
+func byPath(a, b *source.File) int { return cmp.Compare(a.Path, b.Path) }
 
 func sortByID(all []*Policy) {
 	slices.SortStableFunc(all, func(a, b *Policy) int { return cmp.Compare(a.ID, b.ID) })

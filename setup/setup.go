@@ -4,6 +4,7 @@
 package setup
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/holdfast-dev/holdfast/policy/cel"
 	"github.com/holdfast-dev/holdfast/policy/packs"
 	"github.com/holdfast-dev/holdfast/policy/rego"
+	"github.com/holdfast-dev/holdfast/policy/remote"
 	"github.com/holdfast-dev/holdfast/resource"
 	"github.com/holdfast-dev/holdfast/secret"
 	"github.com/holdfast-dev/holdfast/source"
@@ -22,7 +24,7 @@ import (
 // PolicyOptions say which policies judge.
 type PolicyOptions struct {
 	NoBuiltin bool
-	Packs     []string // directories
+	Packs     []string // directories, or pinned references: see policy/remote
 	Disable   []string // policy ids
 	Params    []string // id.name=value
 	Decode    bool     // all of them, not only those that a resource needs
@@ -72,13 +74,37 @@ func LoadPolicies(opts PolicyOptions) (*Policies, error) {
 	return &Policies{Mender: engine, Packs: all, Digest: digest(all, opts.Disable, opts.Params), builtin: !opts.NoBuiltin}, nil
 }
 
-// LoadPack reads the pack in a directory of this machine.
+// LoadPack reads the pack in a directory of this machine, or the one that a pinned
+// reference leads to, which is fetched if it is not in the cache.
 func LoadPack(dir string) (*policy.Pack, error) {
+	if policy.IsRemote(dir) {
+		return loadRemote(dir)
+	}
 	tree, err := source.Disk(dir, source.DiskOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("policy pack: %w", err)
 	}
 	pack, err := policy.Load(tree, ".")
+	if err != nil {
+		return nil, err
+	}
+	return pack, rego.Decode(pack)
+}
+
+func loadRemote(name string) (*policy.Pack, error) {
+	ref, err := remote.Parse(name)
+	if err != nil {
+		return nil, err
+	}
+	store, err := remote.UserStore()
+	if err != nil {
+		return nil, err
+	}
+	files, err := store.Files(context.Background(), ref)
+	if err != nil {
+		return nil, err
+	}
+	pack, err := policy.NewPack(ref.PackName(), files)
 	if err != nil {
 		return nil, err
 	}

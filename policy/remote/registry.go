@@ -268,7 +268,7 @@ func parameters(text string) map[string]string {
 		if !ok {
 			break
 		}
-		value := rest
+		var value string
 		if quoted, isQuoted := strings.CutPrefix(rest, `"`); isQuoted {
 			value, rest, _ = strings.Cut(quoted, `"`)
 			_, text, _ = strings.Cut(rest, ",")

@@ -59,10 +59,12 @@ func Parse(text string) (Ref, error) {
 		return ref, errors.New("the policy pack has no digest behind its #: write #sha256: and 64 hexadecimal digits")
 	}
 	if in, ok := strings.CutPrefix(rest, "oci://"); ok {
-		return ref, ref.parseOCI(in)
+		err := ref.parseOCI(in)
+		return ref, err
 	}
 	if in, ok := strings.CutPrefix(rest, "git+"); ok {
-		return ref, ref.parseGit(in)
+		err := ref.parseGit(in)
+		return ref, err
 	}
 	return ref, errors.New("a policy pack is fetched from git+https://, git+ssh:// or oci://")
 }

@@ -279,7 +279,7 @@ func push(t *testing.T, server, repository, tag string, layers ...blob) string {
 }
 
 func startRegistry(t *testing.T, wrap func(http.Handler) http.Handler) (url, host string) {
-	var handler http.Handler = registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	if wrap != nil {
 		handler = wrap(handler)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -368,5 +369,35 @@ func TestAnEvaluationEnds(t *testing.T) {
 	results := engine.Evaluate(ctx, all[0], resource.NewSet(all), policy.Rendered)
 	if len(results) != 1 || results[0].Verdict != policy.Error || !errors.Is(results[0].Err, why) {
 		t.Errorf("got %+v", results)
+	}
+}
+
+func TestConcurrentEvaluation(t *testing.T) {
+	pack := load(t, "a.rego", "package main\n\ndeny[msg] { input.spec.hostNetwork; msg := input.metadata.name }\n\nwarn[name] { data.inventory.namespace.shop.v1.Pod[name] }\n",
+		"t.yaml", ownerTemplate, "c.yaml", ownerConstraint)
+	engine, err := cel.New(pack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := (&policy.Example{Manifest: pod}).Resources()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := resource.NewSet(all)
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			for range 20 {
+				for _, result := range engine.Evaluate(t.Context(), all[0], set, policy.Rendered) {
+					if result.Verdict != policy.Fail {
+						t.Errorf("%s: %s %v", result.Policy.ID, result.Verdict, result.Err)
+					}
+				}
+			}
+		})
+	}
+	wait.Wait()
+	if related := pack.Policies; !related[1].Related() || related[0].Related() {
+		t.Errorf("%s reads others: %v; %s: %v", related[0].ID, related[0].Related(), related[1].ID, related[1].Related())
 	}
 }

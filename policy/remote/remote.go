@@ -20,6 +20,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+
+	"github.com/holdfast-dev/holdfast/source"
 )
 
 // Ref names a pack in a Git repository or an OCI registry.
@@ -71,7 +73,7 @@ func Parse(text string) (Ref, error) {
 
 func (r *Ref) parseGit(text string) error {
 	u, err := url.Parse(text)
-	if err != nil || u.Path == "" {
+	if err != nil || u.Path == "" || u.Host == "" && u.Scheme != "file" {
 		return errors.New("the URL of the policy pack cannot be parsed")
 	}
 	if _, has := u.User.Password(); has {
@@ -92,7 +94,7 @@ func (r *Ref) parseGit(text string) error {
 	if r.Dir = "."; dir != "" {
 		r.Dir = strings.TrimSuffix(dir, "/")
 	}
-	if path.Clean(r.Dir) != r.Dir || path.IsAbs(r.Dir) || r.Dir == ".." || strings.HasPrefix(r.Dir, "../") {
+	if r.Dir != "." && source.CheckPath(r.Dir) != nil {
 		return fmt.Errorf("%q is not a directory in a repository", r.Dir)
 	}
 	u.Path, u.RawPath, u.RawQuery = repo, "", ""

@@ -97,6 +97,9 @@ func (r *Ref) parseGit(text string) error {
 	if r.Dir != "." && source.CheckPath(r.Dir) != nil {
 		return fmt.Errorf("%q is not a directory in a repository", r.Dir)
 	}
+	if strings.Trim(repo, "/") == "" {
+		return errors.New("the URL of the policy pack has no repository")
+	}
 	u.Path, u.RawPath, u.RawQuery = repo, "", ""
 	r.Git = u.String()
 	return nil
@@ -129,7 +132,7 @@ func (r Ref) String() string {
 	if r.Git != "" {
 		text = "git+" + r.Git
 		if r.Dir != "." {
-			text += "//" + r.Dir
+			text += (&url.URL{Path: "//" + r.Dir}).EscapedPath()
 		}
 		text += "?ref=" + url.QueryEscape(r.Name)
 	} else {

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path"
@@ -18,6 +19,27 @@ type Format interface {
 	// asked for every file, so it looks at the name first.
 	Claims(tree source.Tree, path string) bool
 }
+
+// ContentFormat is a Format of files that may have any name, such as those in YAML
+// and JSON that hold no Kubernetes object.
+type ContentFormat interface {
+	Format
+	// Recognises reports whether content looks like a file of this format. It does
+	// not read it.
+	Recognises(content []byte) bool
+}
+
+// NewContentFormat is NewTreeFormat for files that are known by their content, too.
+func NewContentFormat(platform resource.Platform, claims func(source.Tree, string) bool, recognises func([]byte) bool, parse TreeParser) ContentFormat {
+	return &contentFormat{format{platform, claims, parse}, recognises}
+}
+
+type contentFormat struct {
+	format
+	recognises func([]byte) bool
+}
+
+func (f *contentFormat) Recognises(content []byte) bool { return f.recognises(content) }
 
 // ErrOtherFormat is matched by the error of a Parser for a file that has the name
 // of its format, and is something else.
@@ -140,7 +162,7 @@ func (f *format) Render(_ context.Context, tree source.Tree, path string, _ Opti
 	}
 	for _, r := range resources {
 		r.ID.Platform = f.platform
-		r.Origin.Renderer, r.Origin.File = f.Name(), file
+		r.Origin.Renderer, r.Origin.File = f.Name(), cmp.Or(r.Origin.File, file)
 	}
 	return result, nil
 }

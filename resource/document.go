@@ -16,6 +16,16 @@ type Document struct {
 	Index int         // position among all documents of the file, from 0
 	Root  *Value      // never null
 	Span  source.Span // of Root: no markers, and no comments before or after it
+
+	// Tags are those of the application, such as !Ref, by the values that have them.
+	// JSON and most YAML have none.
+	Tags map[*Value]Tag
+}
+
+// Tag is a tag of YAML before a value.
+type Tag struct {
+	Name  string // with its exclamation mark
+	Start int    // offset in the file
 }
 
 // ErrLimit is matched by the SyntaxError of a document that would need more

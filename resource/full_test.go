@@ -267,3 +267,28 @@ func TestSpansOnCorpora(t *testing.T) {
 		}
 	}
 }
+
+// Tags of the application are told apart from the values, and aliases have them too.
+func TestTags(t *testing.T) {
+	text := "a: !Ref b\nc: !If\n  - x\n  - !GetAtt [y, z]\nd: &n !Sub 'e'\nf: *n\ng: !!str 1\nh: !Sub\n"
+	docs, err := ParseYAML(yamlFile(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, tags := docs[0].Root, docs[0].Tags
+	for _, test := range []struct {
+		v    *Value
+		name string
+		at   string
+	}{
+		{root.Get("a"), "!Ref", "!Ref b"}, {root.Get("c"), "!If", "!If\n"}, {root.Get("c").Items[1], "!GetAtt", "!GetAtt [y"},
+		{root.Get("d"), "!Sub", "&n !Sub"}, {root.Get("f"), "!Sub", "*n"}, {root.Get("h"), "!Sub", "!Sub"},
+	} {
+		if tag := tags[test.v]; tag.Name != test.name || !strings.HasPrefix(text[tag.Start:], test.at) {
+			t.Errorf("%q: got %q at %q", test.at, tag.Name, text[tag.Start:])
+		}
+	}
+	if len(tags) != 6 {
+		t.Errorf("%d tags", len(tags))
+	}
+}

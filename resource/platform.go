@@ -19,9 +19,11 @@ const (
 	AzurePipelines Platform = "azure-pipelines"
 	Compose        Platform = "compose"
 	HelmChart      Platform = "helm"
+	CloudFormation Platform = "cloudformation"
+	ARM            Platform = "arm"
 )
 
-var platforms = []Platform{Kubernetes, Dockerfile, GitHubActions, GitLabCI, AzurePipelines, Compose, HelmChart}
+var platforms = []Platform{Kubernetes, Dockerfile, GitHubActions, GitLabCI, AzurePipelines, Compose, HelmChart, CloudFormation, ARM}
 
 func (p Platform) String() string {
 	if p == Kubernetes {
@@ -29,6 +31,10 @@ func (p Platform) String() string {
 	}
 	return string(p)
 }
+
+// Closed reports whether the resources of a unit refer to each other alone, so
+// that equal names in other units are of others.
+func (p Platform) Closed() bool { return p == CloudFormation || p == ARM }
 
 // FileName returns the path that a file of the platform usually has, and "" for
 // those that have none.
@@ -48,6 +54,10 @@ func (p Platform) FileName() string {
 		return "compose.yaml"
 	case HelmChart:
 		return "Chart.yaml"
+	case CloudFormation:
+		return "template.yaml"
+	case ARM:
+		return "azuredeploy.json"
 	}
 	return ""
 }

@@ -40,10 +40,13 @@ type ID struct {
 // begins with its name: dockerfile:Dockerfile/build/Dockerfile.
 func (id ID) Key() string {
 	if id.Platform != Kubernetes {
-		return string(id.Platform) + ":" + id.Kind + "/" + id.Name
+		return string(id.Platform) + ":" + strings.ReplaceAll(id.Kind, "/", kindSlash) + "/" + id.Name
 	}
 	return id.Group + "/" + id.Kind + "/" + id.Namespace + "/" + id.Name
 }
+
+// kindSlash stands in a key for a slash in a kind: Microsoft.Web/sites.
+const kindSlash = "~1"
 
 // APIVersion returns group/version, or the version alone for the core group.
 func (id ID) APIVersion() string {
@@ -65,7 +68,7 @@ func (id ID) String() string {
 func ParseKey(key string) (ID, bool) {
 	if platform, rest, ok := strings.Cut(key, ":"); ok && !strings.Contains(platform, "/") {
 		kind, name, ok := strings.Cut(rest, "/")
-		return ID{Platform: Platform(platform), Kind: kind, Name: name}, ok
+		return ID{Platform: Platform(platform), Kind: strings.ReplaceAll(kind, kindSlash, "/"), Name: name}, ok
 	}
 	parts := strings.SplitN(key, "/", 4)
 	if len(parts) != 4 {

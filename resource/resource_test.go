@@ -130,6 +130,14 @@ func TestKeys(t *testing.T) {
 	if !ok || back != id {
 		t.Errorf("%+v", back)
 	}
+	for _, id := range []ID{
+		{Platform: CloudFormation, Kind: "AWS::EC2::VPC", Name: "Network/Vpc"},
+		{Platform: ARM, Kind: "Microsoft.Sql/servers/firewallRules", Name: "db/all"},
+	} {
+		if back, ok := ParseKey(id.Key()); !ok || back != id {
+			t.Errorf("%+v", back)
+		}
+	}
 	if _, ok := ParseKey("a/b"); ok {
 		t.Error("a malformed key was read")
 	}

@@ -67,6 +67,7 @@ type fullParser struct {
 	dialect Dialect
 	at      *cursor
 	anchors map[*yaml.Node]*anchor // of the current document
+	tags    map[*Value]Tag         // of the current document, nil without any
 	size    int                    // bytes of values so far, aliased ones included
 	aliased int                    // bytes of values that aliases added
 }
@@ -87,13 +88,13 @@ func (p *fullParser) documents(text []byte) (docs []Document, err error) {
 		} else if err != nil {
 			return docs, p.decodeError(dec, err)
 		}
-		p.anchors = map[*yaml.Node]*anchor{}
+		p.anchors, p.tags = map[*yaml.Node]*anchor{}, nil
 		root, err := p.value(node.Content[0], -1, 1)
 		if err != nil {
 			return docs, err
 		}
 		if root.Kind != Null {
-			docs = append(docs, Document{Index: index, Root: root, Span: root.Span})
+			docs = append(docs, Document{Index: index, Root: root, Span: root.Span, Tags: p.tags})
 		}
 	}
 }
@@ -202,10 +203,20 @@ func (p *fullParser) value(n *yaml.Node, indent, depth int) (*Value, error) {
 		v.Kind = Map
 		err = p.mapping(v, n, start, depth)
 	}
+	if n.Style&yaml.TaggedStyle != 0 && len(n.Tag) > 1 && !strings.HasPrefix(n.Tag, "!!") {
+		p.tag(v, Tag{Name: n.Tag, Start: start})
+	}
 	if known != nil {
 		known.value, known.size = v, p.size-sizeBefore
 	}
 	return v, err
+}
+
+func (p *fullParser) tag(v *Value, tag Tag) {
+	if p.tags == nil {
+		p.tags = map[*Value]Tag{}
+	}
+	p.tags[v] = tag
 }
 
 func (p *fullParser) alias(n *yaml.Node, start int) (*Value, error) {
@@ -224,6 +235,9 @@ func (p *fullParser) alias(n *yaml.Node, start int) (*Value, error) {
 	}
 	v := *known.value
 	v.Span = source.Span{Start: start, End: start + len("*") + len(n.Value)}
+	if tag, ok := p.tags[known.value]; ok {
+		p.tag(&v, Tag{Name: tag.Name, Start: start})
+	}
 	return &v, nil
 }
 

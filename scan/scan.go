@@ -121,10 +121,10 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	sets := make([]*resource.Set, len(units))
 	err = s.each(ctx, "judging", len(units), func(ctx context.Context, i int) error {
 		sets[i] = written
-		if units[i].Composed() {
+		if units[i].Composed() || closed(rendered[i]) {
 			sets[i] = resource.NewSet(rendered[i].Resources)
 		}
-		judged[i] = judge(ctx, s.evaluator(units[i]), rendered[i].Resources, sets[i], stageOf(units[i]))
+		judged[i] = judge(ctx, s.evaluator(units[i], rendered[i]), rendered[i].Resources, sets[i], stageOf(units[i]))
 		judged[i].ByObject = nil // only the gate asks, and in a large scan it weighs
 		return ctx.Err()
 	})
@@ -191,11 +191,16 @@ const manifestRenderer = "manifest"
 // asWritten returns the resources of all units that are single files.
 func asWritten(units []render.Unit, rendered []*render.Result) (out []*resource.Resource) {
 	for i, unit := range units {
-		if !unit.Composed() {
+		if !unit.Composed() && !closed(rendered[i]) {
 			out = append(out, rendered[i].Resources...)
 		}
 	}
 	return out
+}
+
+// closed reports whether what a unit gives has its relations within it.
+func closed(result *render.Result) bool {
+	return len(result.Resources) > 0 && result.Resources[0].ID.Platform.Closed()
 }
 
 func (s *Scanner) jobs() int {
@@ -272,8 +277,8 @@ func (s *Scanner) render(ctx context.Context, tree source.Tree, unit render.Unit
 
 // evaluator returns the evaluator for a unit. Where only some files are judged,
 // what is written in files has not all its relations around it.
-func (s *Scanner) evaluator(unit render.Unit) policy.Evaluator {
-	if s.Changed == nil || unit.Composed() {
+func (s *Scanner) evaluator(unit render.Unit, result *render.Result) policy.Evaluator {
+	if s.Changed == nil || unit.Composed() || closed(result) {
 		return s.Evaluator
 	}
 	return alone{s.Evaluator}

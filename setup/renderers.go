@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -120,7 +121,7 @@ func exampleFiles(file *source.File) (source.Tree, *source.File) {
 func ofPlatform(platform resource.Platform, file *source.File) func([]*resource.Resource, error) ([]*resource.Resource, error) {
 	return func(all []*resource.Resource, err error) ([]*resource.Resource, error) {
 		for _, r := range all {
-			r.ID.Platform, r.Origin.File = platform, file
+			r.ID.Platform, r.Origin.File = platform, cmp.Or(r.Origin.File, file)
 		}
 		return all, render.WithoutNotes(err)
 	}

@@ -21,10 +21,11 @@ import (
 // Name is the renderer's name in units and origins.
 const Name = "manifest"
 
-// New returns the renderer.
-func New() render.Format { return renderer{} }
+// New returns the renderer. A file by itself that holds no Kubernetes object is
+// rendered by the first of the other formats that recognises its content.
+func New(others ...render.ContentFormat) render.Format { return renderer{others} }
 
-type renderer struct{}
+type renderer struct{ others []render.ContentFormat }
 
 func (renderer) Name() string { return Name }
 
@@ -68,7 +69,7 @@ const (
 	submodule       = "submodule"
 )
 
-func (r renderer) Render(ctx context.Context, tree source.Tree, name string, _ render.Options) (*render.Result, error) {
+func (r renderer) Render(ctx context.Context, tree source.Tree, name string, opts render.Options) (*render.Result, error) {
 	entry, err := tree.Stat(name)
 	if err != nil {
 		return nil, err
@@ -77,6 +78,7 @@ func (r renderer) Render(ctx context.Context, tree source.Tree, name string, _ r
 	if entry.Mode == source.ModeDir || entry.Mode == source.ModeSymlink && !w.isFile(name) {
 		err = w.dir(name)
 	} else {
+		w.others, w.opts = r.others, opts
 		err = w.file(name)
 	}
 	if err != nil {
@@ -90,6 +92,9 @@ type walker struct {
 	ctx    context.Context
 	tree   source.Tree
 	result *render.Result
+
+	others []render.ContentFormat // of what is no manifest
+	opts   render.Options
 }
 
 func (w *walker) skip(name, reason string) {
@@ -167,8 +172,7 @@ func (w *walker) file(name string) error {
 		return nil
 	}
 	if !mayHoldObjects(content) {
-		w.skip(name, notManifest)
-		return nil
+		return w.other(name, content)
 	}
 	file := source.NewFile(name, content)
 	docs, err := resource.Parse(file)
@@ -181,11 +185,12 @@ func (w *walker) file(name string) error {
 			others = append(others, doc)
 		}
 	}
+	none := len(others) == len(docs)
+	if none && (err == nil || w.format(content) != nil) {
+		return w.other(name, content)
+	}
 	if err != nil {
 		w.problem(name, err)
-	} else if len(others) == len(docs) {
-		w.skip(name, notManifest)
-		return nil
 	}
 	if len(others) < len(docs) {
 		for _, doc := range others {
@@ -194,6 +199,29 @@ func (w *walker) file(name string) error {
 	}
 	w.result.Resources = append(w.result.Resources, objects...)
 	w.result.Files = append(w.result.Files, name)
+	return nil
+}
+
+// other renders a file that is no manifest as what else it may be.
+func (w *walker) other(name string, content []byte) error {
+	format := w.format(content)
+	if format == nil {
+		w.skip(name, notManifest)
+		return nil
+	}
+	result, err := format.Render(w.ctx, w.tree, name, w.opts)
+	if err == nil {
+		w.result = result
+	}
+	return err
+}
+
+func (w *walker) format(content []byte) render.ContentFormat {
+	for _, format := range w.others {
+		if format.Recognises(content) {
+			return format
+		}
+	}
 	return nil
 }
 

@@ -79,13 +79,14 @@ func (p proof) mend() (after *source.File, why string) {
 			return nil, err.Error()
 		}
 		set := resource.NewSet(all)
-		left := p.findings(all[0], set)
+		judged := p.policy.Judged(all)
+		left := p.findings(judged, set)
 		if left == nil {
 			return file, ""
 		}
 		next, reason := (*source.File)(nil), "no fix is for it"
 		for _, f := range left {
-			proposal := fixer.Propose(context.Background(), f, all[0], set, p.example.Stage)
+			proposal := fixer.Propose(context.Background(), f, judged, set, p.example.Stage)
 			if !proposal.Automatic() || proposal.Class == finding.Manual {
 				if proposal != nil {
 					reason = cmp.Or(proposal.Reason, reason)

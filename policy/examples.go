@@ -58,12 +58,26 @@ func (e *Example) run(evaluator Evaluator, p *Policy, read Reader) string {
 	if err != nil {
 		return err.Error()
 	}
-	for _, result := range evaluator.Evaluate(context.Background(), all[0], resource.NewSet(all), e.Stage) {
+	judged := p.Judged(all)
+	for _, result := range evaluator.Evaluate(context.Background(), judged, resource.NewSet(all), e.Stage) {
 		if result.Policy.ID == p.ID {
-			return e.compare(all[0], result)
+			return e.compare(judged, result)
 		}
 	}
-	return fmt.Sprintf("the policy does not apply to %s of %q", all[0].ID.Kind, all[0].ID.APIVersion())
+	return fmt.Sprintf("the policy does not apply to %s of %q", judged.ID.Kind, judged.ID.APIVersion())
+}
+
+// Judged returns which of the resources of an example is judged: the first one, and
+// in files of many resources the first that the policy is about.
+func (p *Policy) Judged(all []*resource.Resource) *resource.Resource {
+	if p.Platform != resource.Kubernetes {
+		for _, r := range all {
+			if p.Applies(r.ID) {
+				return r
+			}
+		}
+	}
+	return all[0]
 }
 
 func (e *Example) compare(r *resource.Resource, result Result) string {

@@ -10,6 +10,7 @@ import (
 	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/render/azure"
 	"github.com/holdfast-dev/holdfast/render/chart"
+	"github.com/holdfast-dev/holdfast/render/cloudformation"
 	"github.com/holdfast-dev/holdfast/render/compose"
 	"github.com/holdfast-dev/holdfast/render/dockerfile"
 	"github.com/holdfast-dev/holdfast/render/gitlab"
@@ -53,7 +54,22 @@ func Renderers() []render.Renderer {
 		renderers = append(renderers, render.NewTreeFormat(f.platform, f.claims, f.parse))
 	}
 	renderers = append(renderers, render.NewCompanion(chart.Renderer, helm.Name, chart.File, resource.HelmChart, chart.Parse))
-	return append(renderers, manifest.New()) // which claims what no other does
+	var others []render.ContentFormat
+	for _, f := range contentFormats {
+		others = append(others, render.NewContentFormat(f.platform, f.claims, f.recognises, f.parse))
+		renderers = append(renderers, others[len(others)-1])
+	}
+	return append(renderers, manifest.New(others...)) // which claims what no other does
+}
+
+// contentFormats are those of files in YAML and JSON that may have any name.
+var contentFormats = []struct {
+	platform   resource.Platform
+	claims     func(source.Tree, string) bool
+	recognises func([]byte) bool
+	parse      render.TreeParser
+}{
+	{resource.CloudFormation, cloudformation.Claims, cloudformation.Recognises, cloudformation.Parse},
 }
 
 // formats are the formats of single files besides manifests, the most particular
@@ -90,6 +106,11 @@ func ReadExample(platform resource.Platform, file *source.File) ([]*resource.Res
 		return ofPlatform(platform, file)(chart.Parse(tree, file))
 	}
 	for _, f := range treeFormats {
+		if f.platform == platform {
+			return ofPlatform(platform, file)(f.parse(tree, file))
+		}
+	}
+	for _, f := range contentFormats {
 		if f.platform == platform {
 			return ofPlatform(platform, file)(f.parse(tree, file))
 		}

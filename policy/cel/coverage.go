@@ -122,11 +122,11 @@ func isAccumulator(e ast.Expr) bool {
 }
 
 func (c *covered) run(v *scope) error {
-	program, err := c.program(c.ast.Expr(), purpose{options: []interpreter.PlannerOption{interpreter.CustomDecoratorV2(c.watch)}})
+	program, err := c.program(c.ast.Expr(), cel.CustomDecoratorV2(c.watch))
 	if err != nil {
 		return err
 	}
-	_, _ = run(v.ctx, program, v, false) // an error is a verdict of the example
+	_, _, _ = program.Eval(v) // an error is a verdict of the example
 	return nil
 }
 

@@ -124,7 +124,7 @@ func (e *Engine) prelude(platform resource.Platform) []variable {
 	declared := policy.Prelude(platform)
 	variables := make([]variable, len(declared))
 	for i, v := range declared {
-		variables[i] = newPreludeVariable(e, v, declared[:i])
+		variables[i] = newPreludeVariable(e, v, names(declared[:i]))
 	}
 	found, _ := e.preludes.LoadOrStore(platform, variables)
 	return found.([]variable)

@@ -1,10 +1,8 @@
 package cel
 
 import (
-	"context"
 	"sync"
 
-	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/operators"
 	"github.com/google/cel-go/common/types"
@@ -30,30 +28,40 @@ const (
 type clause struct {
 	form    form
 	want    bool
-	whole   lazyProgram
-	operand lazyProgram // the condition of a choice, the range of each and some
+	whole   part
+	operand part // the condition of a choice, the range of each and some
 	parts   []*clause
 	vars    [2]string // of each; the second is set when it goes over keys and values
+	at      int       // of each: where the locals of these are
 }
 
-type lazyProgram func() (cel.Program, error)
+// part is a part of an expression, which is evaluated over recorded values.
+type part func(surrounding) ref.Val
+
+// surrounding is what a part sees: names for programs, and locals for nodes.
+type surrounding struct {
+	*scope
+	vars   interpreter.Activation
+	locals locals
+}
 
 // clauseOf breaks an expression down as far as its parts can be blamed.
-func (x *expression) clauseOf(e ast.Expr, want bool) *clause {
-	c := &clause{want: want, whole: x.recording(e)}
+func (x *expression) clauseOf(e ast.Expr, want bool, names []string) *clause {
+	c := &clause{want: want, whole: x.part(e, names)}
 	var parts []ast.Expr
+	inner := names
 	switch e.Kind() {
 	case ast.CallKind:
 		call := e.AsCall()
 		switch name := call.FunctionName(); {
 		case name == operators.LogicalNot:
-			return x.clauseOf(call.Args()[0], !want)
+			return x.clauseOf(call.Args()[0], !want, names)
 		case name == operators.LogicalAnd && want, name == operators.LogicalOr && !want:
 			c.form, parts = all, call.Args()
 		case name == operators.LogicalOr, name == operators.LogicalAnd:
 			c.form, parts = any_, call.Args()
 		case name == operators.Conditional:
-			c.form, c.operand, parts = choice, x.recording(call.Args()[0]), call.Args()[1:]
+			c.form, c.operand, parts = choice, x.part(call.Args()[0], names), call.Args()[1:]
 		}
 	case ast.ComprehensionKind:
 		fold := e.AsComprehension()
@@ -61,24 +69,46 @@ func (x *expression) clauseOf(e ast.Expr, want bool) *clause {
 		switch {
 		case predicate == nil:
 		case quantifier == operators.LogicalAnd && want, quantifier == operators.LogicalOr && !want:
-			c.form, c.operand, parts = each, x.recording(fold.IterRange()), []ast.Expr{predicate}
-			c.vars = [2]string{fold.IterVar(), fold.IterVar2()}
+			c.form, c.operand, parts = each, x.part(fold.IterRange(), names), []ast.Expr{predicate}
+			c.vars, c.at = [2]string{fold.IterVar(), fold.IterVar2()}, len(names)
+			inner = (&builder{locals: names}).within(fold).locals
 		default:
-			c.form, c.operand = some, x.recording(fold.IterRange())
+			c.form, c.operand = some, x.part(fold.IterRange(), names)
 		}
 	}
 	for _, part := range parts {
-		c.parts = append(c.parts, x.clauseOf(part, want))
+		c.parts = append(c.parts, x.clauseOf(part, want, inner))
 	}
 	return c
 }
 
-// recording plans a part of the expression, when it is needed, to be evaluated
-// over recorded values.
-func (x *expression) recording(e ast.Expr) lazyProgram {
-	return sync.OnceValues(func() (cel.Program, error) {
-		return x.program(e, forRecords)
-	})
+// part makes a part of the expression ready, when it is needed.
+func (x *expression) part(e ast.Expr, names []string) part {
+	if x.limited != nil {
+		program := x.lazily(e, forRecords)
+		return func(in surrounding) ref.Val {
+			p, err := program()
+			if err != nil {
+				return types.WrapErr(err)
+			}
+			return orError(run(in.ctx, p, in.vars))
+		}
+	}
+	nodes := sync.OnceValues(func() (node, error) { return (&builder{x, names}).build(e) })
+	return func(in surrounding) ref.Val {
+		n, err := nodes()
+		if err != nil {
+			return types.WrapErr(err)
+		}
+		return n.eval(in.scope, in.locals)
+	}
+}
+
+func orError(out ref.Val, err error) ref.Val {
+	if err != nil {
+		return types.WrapErr(err)
+	}
+	return out
 }
 
 // quantified recognises what all() and exists() are expanded to, and returns
@@ -100,36 +130,34 @@ func quantified(fold ast.ComprehensionExpr) (predicate ast.Expr, operator string
 
 // explanation collects the places that made a validation false.
 type explanation struct {
-	ctx     context.Context
-	rec     *recorder
-	limited bool
-	places  []*place
+	rec    *recorder
+	places []*place
 }
 
 // explain adds the places to blame for a clause that is not as wanted.
-func (x *explanation) explain(c *clause, vars interpreter.Activation) {
+func (x *explanation) explain(c *clause, in surrounding) {
 	switch c.form {
 	case all:
 		for _, part := range c.parts {
-			if x.fails(part, vars) {
-				x.explain(part, vars)
+			if x.fails(part, in) {
+				x.explain(part, in)
 			}
 		}
 	case any_:
-		x.explain(c.parts[len(c.parts)-1], vars)
+		x.explain(c.parts[len(c.parts)-1], in)
 	case choice:
-		if x.eval(c.operand, vars) == types.True {
-			x.explain(c.parts[0], vars)
+		if c.operand(in) == types.True {
+			x.explain(c.parts[0], in)
 		} else {
-			x.explain(c.parts[1], vars)
+			x.explain(c.parts[1], in)
 		}
 	case each:
-		x.each(c, vars)
+		x.each(c, in)
 	case some:
-		x.eval(c.operand, vars)
+		c.operand(in)
 		x.blame()
 	default:
-		x.eval(c.whole, vars)
+		c.whole(in)
 		x.blame()
 	}
 }
@@ -142,30 +170,18 @@ func (x *explanation) blame() {
 
 // fails reports whether a clause is certainly not as wanted, and forgets what
 // it read. Unknown values and errors do not make it fail.
-func (x *explanation) fails(c *clause, vars interpreter.Activation) bool {
+func (x *explanation) fails(c *clause, in surrounding) bool {
 	before := x.rec.last
-	out := x.eval(c.whole, vars)
+	out := c.whole(in)
 	x.rec.last = before
 	return out == types.Bool(!c.want)
 }
 
-func (x *explanation) eval(program lazyProgram, vars interpreter.Activation) ref.Val {
-	p, err := program()
-	if err != nil {
-		return types.WrapErr(err)
-	}
-	out, err := run(x.ctx, p, vars, x.limited)
-	if err != nil {
-		return types.WrapErr(err)
-	}
-	return out
-}
-
-func (x *explanation) each(c *clause, vars interpreter.Activation) {
+func (x *explanation) each(c *clause, in surrounding) {
 	found := len(x.places)
-	x.elements(c, x.eval(c.operand, vars), vars, func(vars interpreter.Activation) {
-		if x.fails(c.parts[0], vars) {
-			x.explain(c.parts[0], vars)
+	x.elements(c, c.operand(in), in, func(in surrounding) {
+		if x.fails(c.parts[0], in) {
+			x.explain(c.parts[0], in)
 		}
 	})
 	if len(x.places) == found {
@@ -174,7 +190,7 @@ func (x *explanation) each(c *clause, vars interpreter.Activation) {
 }
 
 // elements calls do with each element bound, after its place has been noted.
-func (x *explanation) elements(c *clause, over ref.Val, vars interpreter.Activation, do func(interpreter.Activation)) {
+func (x *explanation) elements(c *clause, over ref.Val, in surrounding, do func(surrounding)) {
 	iterable, ok := over.(traits.Iterable)
 	if !ok {
 		return
@@ -188,14 +204,23 @@ func (x *explanation) elements(c *clause, over ref.Val, vars interpreter.Activat
 		}
 		switch {
 		case c.vars[1] == "":
-			do(&binding{parent: vars, name: c.vars[0], value: one})
+			do(in.with(c, one))
 		case isMap:
 			value, _ := mapper.Find(one)
-			do(&binding{&binding{vars, c.vars[0], one}, c.vars[1], value})
+			do(in.with(c, one, value))
 		default:
-			do(&binding{&binding{vars, c.vars[0], index}, c.vars[1], one})
+			do(in.with(c, index, one))
 		}
 	}
+}
+
+// with returns the surrounding with the variables of a clause bound.
+func (in surrounding) with(c *clause, values ...ref.Val) surrounding {
+	for i, value := range values {
+		in.vars = &binding{in.vars, c.vars[i], value}
+		in.locals[c.at+i] = value
+	}
+	return in
 }
 
 // binding is an activation with one more variable.

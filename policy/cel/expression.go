@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,22 +29,24 @@ const (
 	interruptEvery = 100 // comprehension steps between two looks at the time
 )
 
-// expression is one checked text. Its programs differ in what they are for:
-// plain is the fast one, strict is for resources with unknown values, recorded
-// for values that record reads, and the clauses of why find the places that
-// made it false.
+// expression is one checked text. If it is not limited, nodes evaluate it; if it
+// is, programs of cel-go, which count what it costs.
 type expression struct {
-	env     *environment
-	text    string
-	span    source.Span
-	ast     *ast.AST
-	limited bool
+	env         *environment
+	text        string
+	span        source.Span
+	ast         *ast.AST
+	own, shared []string // the variables that it sees
 
-	plain    lazyProgram
-	strict   lazyProgram
-	recorded lazyProgram
-	why      func() *clause
+	nodes   func() (node, error)
+	depth   func() int // how many locals the nodes need
+	why     func() *clause
+	limited *programs // nil if it is not limited
 }
+
+// programs evaluate a limited expression: plain is the fast one, strict is for
+// resources with unknown values, recorded for values that record reads.
+type programs struct{ plain, strict, recorded lazyProgram }
 
 // text is an expression as it is written, with its place.
 type text struct {
@@ -55,9 +58,10 @@ type text struct {
 // compiler turns texts into expressions.
 type compiler struct {
 	env     *environment
-	checked checked                    // expressions of the program, which need no check
-	known   func(variable string) bool // the variables that are declared
-	params  *resource.Value            // the params that are declared
+	checked checked         // expressions of the program, which need no check
+	own     []string        // the variables that are declared in the policy
+	shared  []string        // those of the prelude
+	params  *resource.Value // the params that are declared
 	limited bool
 }
 
@@ -87,49 +91,74 @@ func (c *compiler) compile(t text, want *cel.Type) (*expression, error) {
 }
 
 func (c *compiler) expression(t text, a *ast.AST, env *environment) *expression {
-	x := &expression{env: env, text: t.expr, span: t.span, ast: a, limited: c.limited}
-	x.plain = sync.OnceValues(func() (cel.Program, error) { return x.program(a.Expr(), forSpeed) })
-	x.strict = sync.OnceValues(func() (cel.Program, error) { return x.program(a.Expr(), forUnknowns) })
-	x.recorded = x.recording(a.Expr())
-	x.why = sync.OnceValue(func() *clause { return x.clauseOf(a.Expr(), true) })
+	x := &expression{env: env, text: t.expr, span: t.span, ast: a, own: c.own, shared: c.shared}
+	x.nodes = sync.OnceValues(func() (node, error) { return (&builder{expression: x}).build(a.Expr()) })
+	x.depth = sync.OnceValue(func() int { return depth(a.Expr()) })
+	x.why = sync.OnceValue(func() *clause { return x.clauseOf(a.Expr(), true, nil) })
+	if c.limited {
+		x.limited = &programs{x.lazily(a.Expr(), forSpeed), x.lazily(a.Expr(), forUnknowns), x.lazily(a.Expr(), forRecords)}
+	}
 	return x
 }
 
-// program plans the whole or a part of the expression.
-func (x *expression) program(e ast.Expr, p purpose) (cel.Program, error) {
-	part := ast.NewCheckedAST(ast.NewAST(e, x.ast.SourceInfo()), x.ast.TypeMap(), x.ast.ReferenceMap())
-	if x.limited {
+type lazyProgram func() (cel.Program, error)
+
+func (x *expression) lazily(e ast.Expr, p purpose) lazyProgram {
+	return sync.OnceValues(func() (cel.Program, error) {
 		limits := []cel.ProgramOption{cel.CostLimit(costLimit), cel.InterruptCheckFrequency(interruptEvery)}
-		return x.env.PlanProgram(part, append(limits, p.limited...)...)
-	}
-	return x.env.plan(part, p.options...)
+		return x.program(e, append(limits, p...)...)
+	})
+}
+
+// program plans the whole or a part of the expression.
+func (x *expression) program(e ast.Expr, opts ...cel.ProgramOption) (cel.Program, error) {
+	part := ast.NewCheckedAST(ast.NewAST(e, x.ast.SourceInfo()), x.ast.TypeMap(), x.ast.ReferenceMap())
+	return x.env.PlanProgram(part, opts...)
 }
 
 // eval evaluates the expression in a scope. What depends on values that are
 // not known gives an unknown value.
 func (x *expression) eval(v *scope) (ref.Val, error) {
-	program := x.plain
+	if x.limited == nil {
+		n, err := x.nodes()
+		if err != nil {
+			return nil, err
+		}
+		return v.evalNode(n, x.depth())
+	}
+	program := x.limited.plain
 	switch {
 	case v.rec != nil:
-		program = x.recorded
+		program = x.limited.recorded
 	case v.unknowns:
-		program = x.strict
+		program = x.limited.strict
 	}
 	p, err := program()
 	if err != nil {
 		return nil, err
 	}
-	return run(v.ctx, p, v, x.limited)
+	return run(v.ctx, p, v)
 }
 
-func run(ctx context.Context, p cel.Program, vars interpreter.Activation, limited bool) (ref.Val, error) {
-	if limited {
-		ctx, cancel := context.WithTimeout(ctx, timeLimit)
-		defer cancel()
-		out, _, err := p.ContextEval(ctx, vars)
-		return out, err
+// evalNode evaluates a node that needs some locals.
+func (v *scope) evalNode(n node, depth int) (out ref.Val, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("internal error: %v", r)
+		}
+	}()
+	if out = n.eval(v, v.push(depth)); types.IsError(out) {
+		err = out.(*types.Err)
 	}
-	out, _, err := p.Eval(vars)
+	v.pop(depth)
+	return out, err
+}
+
+// run evaluates a program within the limits.
+func run(ctx context.Context, p cel.Program, vars interpreter.Activation) (ref.Val, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeLimit)
+	defer cancel()
+	out, _, err := p.ContextEval(ctx, vars)
 	return out, err
 }
 
@@ -143,7 +172,7 @@ func (c *compiler) checkCalls(t text, a *ast.AST) error {
 	}
 	variable := func(e, of ast.Expr, name string) {
 		switch {
-		case isIdent(of, "variables") && !c.known(name):
+		case isIdent(of, "variables") && !slices.Contains(c.own, name) && !slices.Contains(c.shared, name):
 			report(e, "declare it above, in `variables`", "there is no variable %q", name)
 		case isIdent(of, "params") && (c.params == nil || c.params.Get(name) == nil):
 			report(e, "declare it in `params`", "there is no param %q", name)

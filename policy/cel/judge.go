@@ -44,15 +44,11 @@ type variable struct {
 	compile func() (*expression, error)
 }
 
-func newPreludeVariable(e *Engine, v policy.Variable, before []policy.Variable) variable {
-	c := compiler{env: e.env, checked: e.checked, known: func(name string) bool { return hasVariable(before, name) }}
+func newPreludeVariable(e *Engine, v policy.Variable, before []string) variable {
+	c := compiler{env: e.env, checked: e.checked, shared: before}
 	return variable{v.Name, sync.OnceValues(func() (*expression, error) {
 		return c.compile(text{expr: v.Expression}, cel.DynType)
 	})}
-}
-
-func hasVariable(all []policy.Variable, name string) bool {
-	return slices.ContainsFunc(all, func(v policy.Variable) bool { return v.Name == name })
 }
 
 func newCompiled(e *Engine, p policy.Pending, limited bool) *compiled {
@@ -75,10 +71,8 @@ func (e *Engine) compile(p *policy.Policy, limited bool) (*program, error) {
 	var out program
 	var errs []error
 	out.asks = askedBy(p)
-	declared := 0 // variables see only those above them
-	c := compiler{env: e.env, checked: e.checked, limited: limited, params: p.ParamValues(), known: func(name string) bool {
-		return hasVariable(policy.Prelude(p.Platform), name) || hasVariable(p.Variables[:declared], name)
-	}}
+	c := compiler{env: e.env, checked: e.checked, limited: limited, params: p.ParamValues(), shared: names(policy.Prelude(p.Platform))}
+	own := names(p.Variables)
 	add := func(t text, want *cel.Type) *expression {
 		t.file = p.File
 		x, err := c.compile(t, want)
@@ -86,11 +80,11 @@ func (e *Engine) compile(p *policy.Policy, limited bool) (*program, error) {
 		return x
 	}
 	for i, v := range p.Variables {
-		declared = i
+		c.own = own[:i] // variables see only those above them
 		x := add(text{expr: v.Expression, span: v.Span}, cel.DynType)
 		out.variables = append(out.variables, variable{v.Name, func() (*expression, error) { return x, nil }})
 	}
-	declared = len(p.Variables)
+	c.own = own
 	out.params = valueOf(c.params)
 	for _, rule := range p.SeverityRules {
 		out.severities = append(out.severities, add(text{expr: rule.When, span: rule.Span}, cel.BoolType))
@@ -112,6 +106,14 @@ func (e *Engine) compile(p *policy.Policy, limited bool) (*program, error) {
 		errs = append(errs, err)
 	}
 	return &out, errors.Join(errs...)
+}
+
+func names(variables []policy.Variable) []string {
+	all := make([]string, len(variables))
+	for i, v := range variables {
+		all[i] = v.Name
+	}
+	return all
 }
 
 // judge returns the verdict of one policy.
@@ -235,8 +237,8 @@ func (v *scope) failures(failed *validation) []policy.Failure {
 		}
 	}
 	again := v.recording()
-	x := explanation{ctx: v.ctx, rec: again.rec, limited: failed.limited}
-	x.explain(failed.why(), again)
+	x := explanation{rec: again.rec}
+	x.explain(failed.why(), surrounding{again, again, again.push(failed.depth())})
 	var out []policy.Failure
 	for _, at := range x.places {
 		path := at.path()

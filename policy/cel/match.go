@@ -5,38 +5,59 @@ import (
 	"regexp/syntax"
 	"strings"
 	"sync"
-
-	"github.com/google/cel-go/common/overloads"
-	"github.com/google/cel-go/common/types"
-	"github.com/google/cel-go/common/types/ref"
-	"github.com/google/cel-go/interpreter"
 )
 
-// pattern is a regular expression with texts of which each match holds one: most
+// pattern is a regular expression, with texts of which each match holds one: most
 // texts hold none, and to see that takes much less time.
 type pattern struct {
-	*regexp.Regexp
 	literals []string // nil if nothing is known
+	dfa      func() *dfa
+	regexp   func() *regexp.Regexp
 }
 
 func (p *pattern) matches(s string) bool {
-	for _, literal := range p.literals {
-		if strings.Contains(s, literal) {
-			return p.MatchString(s)
+	if !p.mayMatch(s) {
+		return false
+	}
+	if d := p.dfa(); d != nil {
+		if matches, known := d.matches(s); known {
+			return matches
 		}
 	}
-	return p.literals == nil && p.MatchString(s)
+	return p.regexp().MatchString(s)
+}
+
+func (p *pattern) mayMatch(s string) bool {
+	for _, literal := range p.literals {
+		if strings.Contains(s, literal) {
+			return true
+		}
+	}
+	return p.literals == nil
+}
+
+func (p *pattern) find(s string) string {
+	if !p.mayMatch(s) {
+		return ""
+	}
+	return p.regexp().FindString(s)
+}
+
+func (p *pattern) findAll(s string) []string {
+	if !p.mayMatch(s) {
+		return nil
+	}
+	return p.regexp().FindAllString(s, -1)
 }
 
 func newPattern(text string) (*pattern, error) {
-	re, err := regexp.Compile(text)
+	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
 		return nil, err
 	}
-	p := &pattern{Regexp: re}
-	if parsed, err := syntax.Parse(text, syntax.Perl); err == nil {
-		p.literals = literals(parsed)
-	}
+	p := &pattern{literals: literals(parsed)}
+	p.dfa = sync.OnceValue(func() *dfa { return newDFA(parsed) })
+	p.regexp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 	return p, nil
 }
 
@@ -90,48 +111,4 @@ func (p *patterns) of(text string) (*pattern, error) {
 		p.byText.Store(text, made)
 	}
 	return made, err
-}
-
-// matching plans calls of matches().
-func (p *patterns) matching(i interpreter.InterpretableV2) (interpreter.InterpretableV2, error) {
-	call, ok := i.(interpreter.InterpretableCall)
-	if !ok || call.Function() != overloads.Matches || len(call.Args()) != 2 {
-		return i, nil
-	}
-	return &match{call.ID(), call.Args()[0], call.Args()[1], p}, nil
-}
-
-// match is a call of matches().
-type match struct {
-	id            int64
-	text, pattern interpreter.InterpretableV2
-	patterns      *patterns
-}
-
-// ID implements interpreter.InterpretableV2.
-func (m *match) ID() int64 { return m.id }
-
-// Exec implements interpreter.InterpretableV2.
-func (m *match) Exec(frame *interpreter.ExecutionFrame) ref.Val {
-	text, pattern := m.text.Exec(frame), m.pattern.Exec(frame)
-	for _, v := range []ref.Val{text, pattern} {
-		if types.IsUnknownOrError(v) {
-			return v
-		}
-	}
-	s, isText := text.(types.String)
-	p, isPattern := pattern.(types.String)
-	if !isText || !isPattern {
-		return types.MaybeNoSuchOverloadErr(text)
-	}
-	compiled, err := m.patterns.of(string(p))
-	if err != nil {
-		return types.WrapErr(err)
-	}
-	return types.Bool(compiled.matches(string(s)))
-}
-
-// Eval implements interpreter.Interpretable.
-func (m *match) Eval(vars interpreter.Activation) ref.Val {
-	return m.Exec(interpreter.AsFrame(vars))
 }

@@ -33,6 +33,10 @@ func FuzzPattern(f *testing.F) {
 	f.Add(`(^|/)(xmrig|minerd)(:|$)`, "a/xmrig:1")
 	f.Add(`(abc)?def|x{2}y`, "xxy")
 	f.Add(`(?i)ab|(?-i)cd`, "AB")
+	f.Add(`^$|[${}<>]|^[A-Z_]+$`, "ABC")
+	f.Add(`\bno\b|(?m)^x$|(?s).\z`, "a\nx\n")
+	f.Add(`^([a-z0-9]+(:[0-9]+)?/)?[a-z]{1,63}(@sha256:[0-9a-f]{8})?$`, "a1:80/b@sha256:0123abcd")
+	f.Add(`[^a]k\B`, "ä\u212ak")
 	f.Fuzz(func(t *testing.T, pattern, text string) {
 		re, err := regexp.Compile(pattern)
 		p, err2 := newPattern(pattern)

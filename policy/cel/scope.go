@@ -2,6 +2,7 @@ package cel
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
@@ -23,6 +24,7 @@ type subject struct {
 	rec      *recorder  // nil for plain evaluation
 	shared   []variable // the prelude of r's platform
 	prelude  []memo
+	stack    locals          // those of all expressions that are being evaluated
 	code     *policy.Subject // for policies that are not written in CEL; nil until there is one
 }
 
@@ -39,6 +41,15 @@ func newSubject(e *Engine, r *resource.Resource, set *resource.Set, stage policy
 		root: valueOf(r.Root), shared: shared, prelude: make([]memo, len(shared)),
 	}
 }
+
+// push returns the given number of locals, which pop gives back.
+func (s *subject) push(n int) locals {
+	from := len(s.stack)
+	s.stack = slices.Grow(s.stack, n)[:from+n]
+	return s.stack[from : from+n : from+n]
+}
+
+func (s *subject) pop(n int) { s.stack = s.stack[:len(s.stack)-n] }
 
 // scope is what the expressions of one policy see of a subject. It implements
 // interpreter.Activation.
@@ -116,23 +127,26 @@ func (v *variables) Find(key ref.Val) (ref.Val, bool) {
 	name, _ := key.(types.String)
 	for i := range v.of.variables {
 		if v.of.variables[i].name == string(name) {
-			return v.evaluate(&v.of.variables[i], &v.own[i])
+			return found(v.evaluate(&v.of.variables[i], &v.own[i]))
 		}
 	}
 	for i := range v.shared {
 		if v.shared[i].name == string(name) {
-			return v.evaluate(&v.shared[i], &v.prelude[i])
+			return found(v.evaluate(&v.shared[i], &v.prelude[i]))
 		}
 	}
 	return nil, false
 }
 
-func (v *variables) evaluate(one *variable, m *memo) (ref.Val, bool) {
+func found(v ref.Val) (ref.Val, bool) { return v, !types.IsError(v) }
+
+// evaluate returns the value of a variable.
+func (v *scope) evaluate(one *variable, m *memo) ref.Val {
 	if v.rec == nil {
 		if m.value == nil {
 			m.value = v.variable(one)
 		}
-		return m.value, !types.IsError(m.value)
+		return m.value
 	}
 	// The use of a variable counts as a read of what was read last for it, if
 	// anything was.
@@ -145,7 +159,7 @@ func (v *variables) evaluate(one *variable, m *memo) (ref.Val, bool) {
 	if v.rec.last = m.last; m.last == nil {
 		v.rec.last = before
 	}
-	return m.value, !types.IsError(m.value)
+	return m.value
 }
 
 func (v *scope) variable(one *variable) ref.Val {

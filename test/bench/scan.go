@@ -181,7 +181,8 @@ func (c *corpus) selectJudged(ctx context.Context) error {
 		return fmt.Errorf("%s: %s", c.name, result.Errors[0])
 	}
 	for _, s := range result.Skipped {
-		if err := os.Remove(filepath.Join(c.dir, filepath.FromSlash(s.Path))); err != nil {
+		err := os.Remove(filepath.Join(c.dir, filepath.FromSlash(s.Path)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a file may be skipped for two reasons
 			return err
 		}
 	}

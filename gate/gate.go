@@ -34,7 +34,7 @@ type Evidence struct {
 	Impure   []string // functions that make the rendering depend on more than Git
 	Objects  int      // that were rendered
 	Findings []*finding.Finding
-	Verdicts map[policy.Verdict]int
+	Verdicts policy.Tally
 	Errors   []string        // of policies that could not be evaluated
 	Known    map[string]bool // fingerprints of what already runs
 	Waived   Waived

@@ -56,7 +56,7 @@ func TestDecide(t *testing.T) {
 		{"an empty rendering never passes", with(func(e *gate.Evidence) { e.Objects = 0 }), gate.Terms{Audit: true}, false, "render", gate.Fail},
 		{"a file that cannot be rendered blocks in audit as well", with(func(e *gate.Evidence) { e.Problems = []string{"a.yaml:1:1: bad"} }), gate.Terms{Audit: true, FailOn: finding.High}, false, "render", gate.Fail},
 		{"a policy that cannot be evaluated is no approval", with(func(e *gate.Evidence) { e.Errors = []string{"HF-K8S-001: no such key"} }), enforce, false, "evaluation", gate.Fail},
-		{"unknown is neither", with(func(e *gate.Evidence) { e.Verdicts = map[policy.Verdict]int{policy.Unknown: 1} }), enforce, true, "evaluation", gate.Warn},
+		{"unknown is neither", with(func(e *gate.Evidence) { e.Verdicts = policy.Tally{policy.Unknown: 1} }), enforce, true, "evaluation", gate.Warn},
 		{"impure templates are told", with(func(e *gate.Evidence) { e.Impure = []string{"lookup"} }), enforce, true, "purity", gate.Warn},
 	}
 	for _, test := range tests {

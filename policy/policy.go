@@ -21,6 +21,7 @@ package policy
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"github.com/holdfast-dev/holdfast/finding"
 	"github.com/holdfast-dev/holdfast/resource"
@@ -46,6 +47,29 @@ func (v Verdict) String() string {
 		return verdictNames[v]
 	}
 	return fmt.Sprintf("verdict(%d)", v)
+}
+
+// Tally counts results by their verdicts.
+type Tally [mostVerdicts]int
+
+const mostVerdicts = 8
+
+// Add adds the counts of another tally.
+func (t *Tally) Add(other *Tally) {
+	for v, n := range other {
+		t[v] += n
+	}
+}
+
+// All returns the counts that are not zero.
+func (t *Tally) All() iter.Seq2[Verdict, int] {
+	return func(yield func(Verdict, int) bool) {
+		for v, n := range t {
+			if n != 0 && !yield(Verdict(v), n) {
+				return
+			}
+		}
+	}
 }
 
 // MarshalText implements encoding.TextMarshaler.

@@ -78,7 +78,7 @@ func (r *run) nowLive(ctx context.Context, objects []state.Object) error {
 			r.st.Known = append(r.st.Known, f.Fingerprint)
 		}
 	}
-	for v, n := range r.judgement.Verdicts {
+	for v, n := range r.judgement.Verdicts.All() {
 		r.st.Verdicts[v.String()] = n
 	}
 	if err := r.Store.PutObjects(ctx, r.App.Name, objects); err != nil {

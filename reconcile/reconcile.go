@@ -435,7 +435,7 @@ func (r *run) object(res *resource.Resource, baseline drift.Baseline) state.Obje
 		o.File, o.Line = loc.File.Path, loc.Position().Line
 	}
 	counts := r.judgement.ByObject[res.ID.Key()]
-	for v, n := range counts.Verdicts {
+	for v, n := range counts.Verdicts.All() {
 		o.Verdicts[v.String()] = n
 	}
 	for _, f := range counts.Findings {

@@ -24,7 +24,7 @@ func (r *run) decisionRecord() ledger.Record {
 	if !r.decision.Allow {
 		record.Outcome, record.Message = "deny", r.failures()
 	}
-	for v, n := range r.judgement.Verdicts {
+	for v, n := range r.judgement.Verdicts.All() {
 		record.Verdicts[v.String()] = n
 	}
 	for _, reason := range r.decision.Reasons {

@@ -146,7 +146,7 @@ func aScan(t *testing.T) *Scan {
 			},
 			Errors:   []string{"HF-K8S-050 on Pod a/b: no such key: spec"},
 			Skipped:  []render.Skipped{{Path: "README.md", Reason: "not a manifest"}, {Path: "values.yaml", Reason: "has no apiVersion and kind"}},
-			Verdicts: map[policy.Verdict]int{policy.Pass: 40, policy.Fail: 4, policy.Skip: 7, policy.Unknown: 1, policy.Error: 1},
+			Verdicts: policy.Tally{policy.Pass: 40, policy.Fail: 4, policy.Skip: 7, policy.Unknown: 1, policy.Error: 1},
 			Files:    3, Objects: 2, Renders: 1, Elapsed: 912 * time.Millisecond,
 		},
 		Root: "fleet", FailOn: finding.High, Policies: 54, Digest: "sha256:0f", Version: "1.2.3",

@@ -66,10 +66,10 @@ func TestSummary(t *testing.T) {
 		{"one blocks", scan.Result{Findings: found(finding.High), Files: 2, Objects: 3, Renders: 1, Elapsed: 1520 * time.Millisecond}, 2,
 			"Found 1 problem: 1 high; 1 blocks (fail-on: high).\nChecked 2 files as 3 objects (1 render) against 2 policies in 1.5 s; passed over 0 files.\n"},
 		{"several block", scan.Result{Findings: found(finding.Critical, finding.High, finding.High, finding.Low), Files: 1, Objects: 1, Renders: 2,
-			Verdicts: map[policy.Verdict]int{policy.Unknown: 2}}, 2,
+			Verdicts: policy.Tally{policy.Unknown: 2}}, 2,
 			"Found 4 problems: 1 critical, 2 high, 1 low; 3 block (fail-on: high).\nChecked 1 file as 1 object (2 renders) against 2 policies in 0 ms; passed over 0 files.\n" +
 				"2 verdicts could not be decided, because a value is not known.\n"},
-		{"none blocks", scan.Result{Findings: found(finding.Info), Files: 1, Objects: 1, Verdicts: map[policy.Verdict]int{policy.Unknown: 1}}, 2,
+		{"none blocks", scan.Result{Findings: found(finding.Info), Files: 1, Objects: 1, Verdicts: policy.Tally{policy.Unknown: 1}}, 2,
 			"Found 1 problem: 1 info; none blocks (fail-on: high).\nChecked 1 file as 1 object against 2 policies in 0 ms; passed over 0 files.\n" +
 				"1 verdict could not be decided, because a value is not known.\n"},
 		{"incomplete", scan.Result{Problems: make([]render.Problem, 1), Errors: []string{"a", "b"}}, 2,

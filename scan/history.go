@@ -7,7 +7,6 @@ import (
 
 	"github.com/holdfast-dev/holdfast/finding"
 	"github.com/holdfast-dev/holdfast/git"
-	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/render"
 )
 
@@ -30,7 +29,7 @@ func (s *Scanner) History(ctx context.Context, repo *git.Local, from, to string)
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Findings: h.Findings, Verdicts: map[policy.Verdict]int{}, Files: h.Versions, Past: &Past{h.Versions, h.Bytes}}
+	result := &Result{Findings: h.Findings, Files: h.Versions, Past: &Past{h.Versions, h.Bytes}}
 	for _, p := range h.Passed {
 		result.Skipped = append(result.Skipped, render.Skipped{Path: p.Path, Reason: fmt.Sprintf("in commit %.12s: %s", p.Commit, p.Reason)})
 	}

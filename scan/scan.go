@@ -61,7 +61,7 @@ type Result struct {
 	Problems []render.Problem   // sorted by place
 	Skipped  []render.Skipped   // sorted by path
 	Errors   []string           // policies that could not be evaluated
-	Verdicts map[policy.Verdict]int
+	Verdicts policy.Tally
 	Deferred int // verdicts that take more than the files that were judged
 	Files    int // that had a part in a resource
 	Objects  int
@@ -80,7 +80,7 @@ func (r *Result) Partial() bool { return len(r.Problems) > 0 || len(r.Errors) > 
 type Judgement struct {
 	Findings []*finding.Finding // sorted
 	Errors   []string
-	Verdicts map[policy.Verdict]int
+	Verdicts policy.Tally
 	ByObject map[string]Counts // by resource.ID.Key
 
 	on map[*finding.Finding]*resource.Resource
@@ -88,7 +88,7 @@ type Judgement struct {
 
 // Counts are the verdicts on one resource, and its findings.
 type Counts struct {
-	Verdicts map[policy.Verdict]int
+	Verdicts policy.Tally
 	Findings []*finding.Finding
 }
 
@@ -135,7 +135,7 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Skipped: skipped, Verdicts: map[policy.Verdict]int{}}
+	result := &Result{Skipped: skipped}
 	files := map[string]bool{}
 	for i, unit := range units {
 		result.add(unit, rendered[i], judged[i])
@@ -315,19 +315,19 @@ func Judge(ctx context.Context, evaluator policy.Evaluator, set *resource.Set, s
 // judge evaluates all policies on some of the resources of a set.
 func judge(ctx context.Context, evaluator policy.Evaluator, some []*resource.Resource, set *resource.Set, stage policy.Stage) Judgement {
 	j := Judgement{
-		Verdicts: map[policy.Verdict]int{}, ByObject: make(map[string]Counts, len(some)),
-		on: map[*finding.Finding]*resource.Resource{},
+		ByObject: make(map[string]Counts, len(some)),
+		on:       map[*finding.Finding]*resource.Resource{},
 	}
 	for _, r := range some {
 		results := evaluator.Evaluate(ctx, r, set, stage)
-		counts := Counts{Verdicts: map[policy.Verdict]int{}, Findings: policy.Findings(r, results, stage)}
+		counts := Counts{Findings: policy.Findings(r, results, stage)}
 		for _, result := range results {
 			counts.Verdicts[result.Verdict]++
-			j.Verdicts[result.Verdict]++
 			if result.Verdict == policy.Error {
 				j.Errors = append(j.Errors, fmt.Sprintf("%s on %s: %v", result.Policy.ID, r.ID, result.Err))
 			}
 		}
+		j.Verdicts.Add(&counts.Verdicts)
 		j.ByObject[r.ID.Key()] = counts
 		j.Findings = append(j.Findings, counts.Findings...)
 		for _, f := range counts.Findings {
@@ -347,11 +347,9 @@ func (r *Result) add(unit render.Unit, rendered *render.Result, judged Judgement
 	if unit.Composed() && unit.Renderer != "" { // without a renderer: what objects say that is out of reach
 		r.Renders++
 	}
-	for v, n := range judged.Verdicts {
-		r.Verdicts[v] += n
-	}
+	r.Verdicts.Add(&judged.Verdicts)
 	r.Deferred += r.Verdicts[deferred]
-	delete(r.Verdicts, deferred)
+	r.Verdicts[deferred] = 0
 }
 
 // Mark is what comments for Holdfast begin with.

@@ -81,7 +81,7 @@ func TestOnlyChangedFilesAreJudged(t *testing.T) {
 			t.Errorf("found %s at %s, material %q", f.Rule.ID, f.Location.File.Path, f.Material)
 		}
 	}
-	for v := range result.Verdicts {
+	for v := range result.Verdicts.All() {
 		if v > policy.Error {
 			t.Errorf("verdict %d is counted", v)
 		}

@@ -57,7 +57,7 @@ func Coverage(p *policy.Policy, read policy.Reader) ([]Branch, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := newSubject(engine, resources[0], resource.NewSet(resources), p.Examples[i].Stage)
+		s := newSubject(engine, p.Judged(resources), resource.NewSet(resources), p.Examples[i].Stage)
 		for _, c := range all {
 			if err := c.run(newScope(context.Background(), s, p, made)); err != nil {
 				return nil, err

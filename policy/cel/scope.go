@@ -25,6 +25,7 @@ type subject struct {
 	shared   []variable // the prelude of r's platform
 	prelude  []memo
 	stack    locals          // those of all expressions that are being evaluated
+	scope    *scope          // of the policy that judges, made for the first one
 	code     *policy.Subject // for policies that are not written in CEL; nil until there is one
 }
 
@@ -39,6 +40,7 @@ func newSubject(e *Engine, r *resource.Resource, set *resource.Set, stage policy
 	return &subject{
 		engine: e, r: r, set: set, stage: stage, unknowns: hasUnknown(r.Root),
 		root: valueOf(r.Root), shared: shared, prelude: make([]memo, len(shared)),
+		stack: make(locals, 0, 2*foldLocals),
 	}
 }
 
@@ -65,11 +67,15 @@ type scope struct {
 	unknowns  bool               // whether r or what it is related to has values that are not known
 }
 
+// newScope returns the scope of a policy, which is in use until that of the next
+// one is made.
 func newScope(ctx context.Context, s *subject, p *policy.Policy, of *program) *scope {
-	v := &scope{subject: s, ctx: ctx, policy: p, of: of}
-	if n := len(of.variables); n > 0 {
-		v.own = make([]memo, n)
+	if s.scope == nil {
+		s.scope = &scope{}
 	}
+	v, own := s.scope, s.scope.own[:0]
+	*v = scope{subject: s, ctx: ctx, policy: p, of: of, own: slices.Grow(own, len(of.variables))[:len(of.variables)]}
+	clear(v.own)
 	v.relations, v.unknowns = s.related(p.Relations)
 	v.unknowns = v.unknowns || s.unknowns || of.asks.unknown(s)
 	return v
@@ -78,7 +84,7 @@ func newScope(ctx context.Context, s *subject, p *policy.Policy, of *program) *s
 // recording returns the same scope over values that record reads.
 func (v *scope) recording() *scope {
 	s := *v.subject
-	s.rec = &recorder{}
+	s.rec, s.scope = &recorder{}, nil
 	s.root = recorded(s.r.Root, &place{}, s.rec)
 	s.prelude = make([]memo, len(s.prelude))
 	return newScope(v.ctx, &s, v.policy, v.of)

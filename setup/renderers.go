@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-dev/holdfast/render"
+	"github.com/holdfast-dev/holdfast/render/arm"
 	"github.com/holdfast-dev/holdfast/render/azure"
 	"github.com/holdfast-dev/holdfast/render/chart"
 	"github.com/holdfast-dev/holdfast/render/cloudformation"
@@ -70,6 +71,7 @@ var contentFormats = []struct {
 	parse      render.TreeParser
 }{
 	{resource.CloudFormation, cloudformation.Claims, cloudformation.Recognises, cloudformation.Parse},
+	{resource.ARM, arm.Claims, arm.Recognises, arm.Parse},
 }
 
 // formats are the formats of single files besides manifests, the most particular

@@ -22,6 +22,7 @@ type subject struct {
 	unknowns bool // whether r has values that are not known
 	root     ref.Val
 	rec      *recorder  // nil for plain evaluation
+	recorded *subject   // the same, over values that record reads; nil until something fails
 	shared   []variable // the prelude of r's platform
 	prelude  []memo
 	stack    locals          // those of all expressions that are being evaluated
@@ -83,11 +84,16 @@ func newScope(ctx context.Context, s *subject, p *policy.Policy, of *program) *s
 
 // recording returns the same scope over values that record reads.
 func (v *scope) recording() *scope {
-	s := *v.subject
-	s.rec, s.scope = &recorder{}, nil
-	s.root = recorded(s.r.Root, &place{}, s.rec)
-	s.prelude = make([]memo, len(s.prelude))
-	return newScope(v.ctx, &s, v.policy, v.of)
+	if v.recorded == nil {
+		s := *v.subject
+		s.rec, s.scope, s.stack = &recorder{}, nil, nil
+		s.root = recorded(s.r.Root, &place{}, s.rec)
+		s.prelude = make([]memo, len(s.prelude))
+		v.recorded = &s
+	}
+	s := v.recorded
+	s.rec.last = nil
+	return &scope{subject: s, ctx: v.ctx, policy: v.policy, of: v.of, own: make([]memo, len(v.own)), relations: v.relations, unknowns: v.unknowns}
 }
 
 // ResolveName implements interpreter.Activation.

@@ -22,6 +22,8 @@ var preludes = map[resource.Platform][]Variable{
 	resource.GitHubActions:  githubPrelude,
 	resource.GitLabCI:       gitlabPrelude,
 	resource.AzurePipelines: azurePrelude,
+	resource.CloudFormation: cloudformationPrelude,
+	resource.ARM:            armPrelude,
 }
 
 var kubernetesPrelude = []Variable{

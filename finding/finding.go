@@ -227,9 +227,11 @@ func (f *Finding) SetMaterial(value *resource.Value) {
 // digest hashes the parts with their lengths, so that no two lists of parts
 // are the same bytes, whatever is in them.
 func digest(parts ...string) string {
-	hash := sha256.New()
+	text := make([]byte, 0, 256)
 	for _, part := range parts {
-		fmt.Fprintf(hash, "%d:%s", len(part), part)
+		text = append(strconv.AppendInt(text, int64(len(part)), 10), ':')
+		text = append(text, part...)
 	}
-	return hex.EncodeToString(hash.Sum(nil)[:16])
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
 }

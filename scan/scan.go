@@ -171,16 +171,19 @@ func (s *Scanner) discover(tree source.Tree, dir string) ([]render.Unit, []rende
 
 // each calls do for 0 to n-1, some at a time.
 func (s *Scanner) each(ctx context.Context, what string, n int, do func(ctx context.Context, i int) error) error {
-	var done atomic.Int64
+	var next, done atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(s.jobs())
-	for i := range n {
-		group.Go(func() error {
-			err := do(ctx, i)
-			if s.Progress != nil {
-				s.Progress(what, int(done.Add(1)), n)
+	for range min(s.jobs(), n) {
+		group.Go(func() error { // a worker keeps its stack, which grows in the first units
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if err := do(ctx, i); err != nil {
+					return err
+				}
+				if s.Progress != nil {
+					s.Progress(what, int(done.Add(1)), n)
+				}
 			}
-			return err
+			return nil
 		})
 	}
 	return group.Wait()

@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"sort"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -27,17 +27,23 @@ func Disk(root string, opts DiskOptions) (Tree, error) {
 	if opts.MaxFileSize == 0 {
 		opts.MaxFileSize = DefaultMaxFileSize
 	}
-	return &diskTree{root: r, max: opts.MaxFileSize}, nil
+	return &diskTree{root: r, max: opts.MaxFileSize, direct: newDirect(r)}, nil
 }
 
 type diskTree struct {
-	root *os.Root // closed by its finalizer
-	max  int64
+	root   *os.Root // closed by its finalizer
+	max    int64
+	direct *direct // tried first
 }
 
 func (d *diskTree) Revision() Revision { return Revision{Source: d.root.Name()} }
 
 func (d *diskTree) Stat(name string) (Entry, error) {
+	if CheckPath(name) == nil {
+		if e, err := d.direct.stat(name); err == nil {
+			return e, nil
+		}
+	}
 	real, err := d.resolve(name, false)
 	if err != nil {
 		return Entry{}, err
@@ -67,6 +73,21 @@ func (d *diskTree) Readlink(name string) (string, error) {
 }
 
 func (d *diskTree) ReadDir(name string) ([]Entry, error) {
+	entries, err := d.entries(name)
+	if err != nil {
+		return nil, err
+	}
+	entries = slices.DeleteFunc(entries, func(e Entry) bool { return isGitDir(e.Name) })
+	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	return entries, nil
+}
+
+func (d *diskTree) entries(name string) ([]Entry, error) {
+	if CheckPath(name) == nil {
+		if entries, err := d.direct.readDir(name); !errors.Is(err, errIndirect) {
+			return entries, err
+		}
+	}
 	f, info, err := d.open(name)
 	if err != nil {
 		return nil, err
@@ -79,17 +100,19 @@ func (d *diskTree) ReadDir(name string) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]Entry, 0, len(infos))
-	for _, info := range infos {
-		if !isGitDir(info.Name()) {
-			entries = append(entries, diskEntry(info))
-		}
+	entries := make([]Entry, len(infos))
+	for i, info := range infos {
+		entries[i] = diskEntry(info)
 	}
-	sort.Slice(entries, func(i, j int) bool { return entries[i].Name < entries[j].Name })
 	return entries, nil
 }
 
 func (d *diskTree) ReadFile(name string) ([]byte, error) {
+	if CheckPath(name) == nil {
+		if content, err := d.direct.readFile(name, d.max); !errors.Is(err, errIndirect) {
+			return content, err
+		}
+	}
 	f, info, err := d.open(name)
 	if err != nil {
 		return nil, err
@@ -164,6 +187,16 @@ func absentIfNotDir(name string, err error) error {
 		return notExist(name)
 	}
 	return err
+}
+
+// hasGitDir reports whether any name of a path is that of a repository.
+func hasGitDir(name string) bool {
+	for elem := range strings.SplitSeq(name, "/") {
+		if isGitDir(elem) {
+			return true
+		}
+	}
+	return false
 }
 
 func isGitDir(name string) bool { return strings.EqualFold(name, ".git") }

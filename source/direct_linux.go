@@ -1,0 +1,133 @@
+package source
+
+import (
+	"errors"
+	"os"
+	"path"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// direct reads files and their attributes below a directory by one system call a
+// path, in which the kernel keeps from following links. os.Root, which works
+// everywhere, needs several for each directory on the way.
+type direct struct {
+	dir *os.File
+}
+
+// errIndirect says that a path has to be resolved, or that the kernel is too old.
+var errIndirect = errors.New("the path may have links in it")
+
+func newDirect(root *os.Root) *direct {
+	dir, err := root.Open(".")
+	if err != nil {
+		return &direct{}
+	}
+	return &direct{dir}
+}
+
+// open returns a descriptor, which the caller closes, and its attributes.
+func (d *direct) open(name string, flags uint64) (fd int, stat unix.Stat_t, err error) {
+	if d.dir == nil || hasGitDir(name) {
+		return -1, stat, errIndirect
+	}
+	how := unix.OpenHow{
+		Flags:   flags | unix.O_CLOEXEC | unix.O_NOFOLLOW,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+	}
+	defer runtime.KeepAlive(d.dir)
+	for {
+		fd, err = unix.Openat2(int(d.dir.Fd()), name, &how)
+		if !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EAGAIN) {
+			break
+		}
+	}
+	if err != nil {
+		return -1, stat, errIndirect // whoever resolves it finds out what is wrong
+	}
+	if err := unix.Fstat(fd, &stat); err != nil {
+		_ = unix.Close(fd)
+		return -1, stat, err
+	}
+	return fd, stat, nil
+}
+
+// stat returns the entry of a path that has no links on its way.
+func (d *direct) stat(name string) (Entry, error) {
+	fd, stat, err := d.open(name, unix.O_PATH)
+	if err != nil {
+		return Entry{}, err
+	}
+	_ = unix.Close(fd)
+	return entryOf(path.Base(name), &stat), nil
+}
+
+// readFile returns the content of a regular file of at most the given size.
+func (d *direct) readFile(name string, most int64) ([]byte, error) {
+	fd, stat, err := d.open(name, unix.O_RDONLY|unix.O_NONBLOCK)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	if e := entryOf(path.Base(name), &stat); !e.Mode.Regular() || stat.Size > most {
+		return nil, errIndirect
+	}
+	content := make([]byte, stat.Size+1) // it may grow meanwhile
+	for n := 0; ; {
+		more, err := unix.Read(fd, content[n:])
+		switch n += max(more, 0); {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return nil, &os.PathError{Op: "read", Path: name, Err: err}
+		case more == 0:
+			return content[:n], nil
+		case int64(n) > most:
+			return nil, &TooLargeError{Path: name, Size: int64(n), Limit: most}
+		case n == len(content):
+			content = append(content, make([]byte, n)...)
+		}
+	}
+}
+
+// readDir returns the entries of a directory, in any order.
+func (d *direct) readDir(name string) ([]Entry, error) {
+	fd, _, err := d.open(name, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	dir := os.NewFile(uintptr(fd), name)
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]Entry, 0, len(names))
+	for _, base := range names {
+		var stat unix.Stat_t
+		switch err := unix.Fstatat(fd, base, &stat, unix.AT_SYMLINK_NOFOLLOW); {
+		case errors.Is(err, unix.ENOENT): // it has just gone
+		case err != nil:
+			return nil, &os.PathError{Op: "stat", Path: path.Join(name, base), Err: err}
+		default:
+			entries = append(entries, entryOf(base, &stat))
+		}
+	}
+	return entries, nil
+}
+
+func entryOf(name string, stat *unix.Stat_t) Entry {
+	e := Entry{Name: name, Mode: ModeOther, Size: stat.Size}
+	switch stat.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		e.Mode = ModeFile
+		if stat.Mode&0o111 != 0 {
+			e.Mode = ModeExecutable
+		}
+	case unix.S_IFDIR:
+		e.Mode, e.Size = ModeDir, -1
+	case unix.S_IFLNK:
+		e.Mode = ModeSymlink
+	}
+	return e
+}

@@ -1,0 +1,19 @@
+//go:build !linux
+
+package source
+
+import (
+	"errors"
+	"os"
+)
+
+// direct is for kernels that keep from following links themselves.
+type direct struct{}
+
+var errIndirect = errors.New("paths are resolved step by step")
+
+func newDirect(*os.Root) *direct { return &direct{} }
+
+func (*direct) stat(string) (Entry, error)             { return Entry{}, errIndirect }
+func (*direct) readDir(string) ([]Entry, error)        { return nil, errIndirect }
+func (*direct) readFile(string, int64) ([]byte, error) { return nil, errIndirect }

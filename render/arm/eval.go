@@ -148,6 +148,7 @@ func (t *template) step(e *expression) *resource.Value {
 		}
 		field = index.Str
 	}
+	t.budget -= len(of.Fields) / 16
 	if v := fold(of, field); v != nil {
 		return v
 	}
@@ -273,7 +274,7 @@ func (t *template) call(e *expression) *resource.Value {
 		return t.opaque(e, reason)
 	}
 	for i, arg := range args {
-		reason := firstUnknown(arg)
+		reason := t.firstUnknown(arg)
 		switch {
 		case e.call == "createarray", e.call == "createobject" && i%2 == 1:
 			continue
@@ -335,7 +336,7 @@ func (t *template) choose(e *expression) *resource.Value {
 		return t.value(e.args[2])
 	}
 	a, b := t.value(e.args[1]), t.value(e.args[2])
-	if firstUnknown(a) == "" && firstUnknown(b) == "" && equal(a, b) {
+	if t.firstUnknown(a) == "" && t.firstUnknown(b) == "" && equal(a, b) {
 		return a
 	}
 	return unknown(is.Unknown, "{"+e.source+"}", nothing)
@@ -378,17 +379,21 @@ func (t *template) user(e *expression, member *resource.Value) *resource.Value {
 	return t.eval(output)
 }
 
-func firstUnknown(v *resource.Value) string {
+// firstUnknown returns why something in a value is not known, if it is so.
+func (t *template) firstUnknown(v *resource.Value) string {
+	if t.budget -= 1 + len(v.Str)/64; t.budget < 0 {
+		return tooMuch
+	}
 	if v.Unknown != "" {
 		return v.Unknown
 	}
 	for _, item := range v.Items {
-		if reason := firstUnknown(item); reason != "" {
+		if reason := t.firstUnknown(item); reason != "" {
 			return reason
 		}
 	}
 	for _, f := range v.Fields {
-		if reason := firstUnknown(f.Value); reason != "" {
+		if reason := t.firstUnknown(f.Value); reason != "" {
 			return reason
 		}
 	}

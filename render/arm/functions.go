@@ -130,10 +130,26 @@ func textOf(v *resource.Value) (string, bool) {
 }
 
 func equal(a, b *resource.Value) bool {
-	if a.Kind == resource.String && b.Kind == resource.String {
+	switch {
+	case a.Kind == resource.String && b.Kind == resource.String:
 		return strings.EqualFold(a.Str, b.Str)
+	case a.Kind == resource.Bool && b.Kind == resource.Bool:
+		return a.Bool == b.Bool
 	}
-	return string(resource.EncodeJSON(a)) == string(resource.EncodeJSON(b))
+	if a.Kind != b.Kind || len(a.Items) != len(b.Items) || len(a.Fields) != len(b.Fields) {
+		return false
+	}
+	for i := range a.Items {
+		if !equal(a.Items[i], b.Items[i]) {
+			return false
+		}
+	}
+	for i := range a.Fields {
+		if a.Fields[i].Key != b.Fields[i].Key || !equal(a.Fields[i].Value, b.Fields[i].Value) {
+			return false
+		}
+	}
+	return a.Str == b.Str
 }
 
 type pure func([]*resource.Value) *resource.Value

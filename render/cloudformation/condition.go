@@ -18,7 +18,7 @@ func (t *template) condition(name string, span source.Span) truth {
 	if is, ok := t.conditions[name]; ok {
 		return is
 	}
-	v := t.root.Get("Conditions").Get(name)
+	v := t.get(t.root.Get("Conditions"), name)
 	switch {
 	case v == nil:
 		if !t.macro {
@@ -119,7 +119,7 @@ func (t *template) equals(c call) truth {
 		if v == nil {
 			return truth{value: a == nil && b == nil}
 		}
-		if reason := firstUnknown(v); reason != "" {
+		if reason := t.firstUnknown(v); reason != "" {
 			return truth{reason: reason}
 		}
 	}
@@ -150,7 +150,7 @@ func (t *template) choose(c call) *resource.Value {
 		return t.eval(args[2])
 	}
 	a, b := t.eval(args[1]), t.eval(args[2])
-	if a != nil && b != nil && firstUnknown(a) == "" && firstUnknown(b) == "" && same(a, b) {
+	if a != nil && b != nil && t.firstUnknown(a) == "" && t.firstUnknown(b) == "" && same(a, b) {
 		return a
 	}
 	return withRefs(resource.NewUnknown(is.reason, c.span), append(allRefs(a), allRefs(b)...))

@@ -87,7 +87,7 @@ func (t *template) sub(c call) *resource.Value {
 
 // variable returns what ${name} in Fn::Sub is.
 func (t *template) variable(name string, variables *resource.Value, span source.Span) *resource.Value {
-	if v := variables.Get(name); v != nil {
+	if v := t.get(variables, name); v != nil {
 		return t.eval(v)
 	}
 	name = substitute(name, t.loops)
@@ -204,7 +204,7 @@ func (t *template) findInMap(c call) *resource.Value {
 		if i == 0 && at.Get("Fn::Transform") != nil {
 			return resource.NewUnknown("what a macro or an include makes is not known", c.span)
 		}
-		if at = at.Get(scalarText(key)); at == nil {
+		if at = t.get(at, scalarText(key)); at == nil {
 			break
 		}
 	}
@@ -240,27 +240,39 @@ func (t *template) toJSON(c call) *resource.Value {
 	if v == nil {
 		return nil
 	}
-	if reason := firstUnknown(v); reason != "" {
+	if reason := t.firstUnknown(v); reason != "" {
 		return withDecoded(resource.NewUnknown(reason, c.span), v)
 	}
 	return withDecoded(resource.NewText(string(resource.EncodeJSON(v)), c.span), v)
 }
 
-func firstUnknown(v *resource.Value) string {
+// firstUnknown returns why something in a value is not known, if it is so.
+func (t *template) firstUnknown(v *resource.Value) string {
+	if t.budget -= 1 + len(v.Str)/64; t.budget < 0 {
+		return tooMuch
+	}
 	if v.Unknown != "" {
 		return v.Unknown
 	}
 	for _, item := range v.Items {
-		if reason := firstUnknown(item); reason != "" {
+		if reason := t.firstUnknown(item); reason != "" {
 			return reason
 		}
 	}
 	for _, f := range v.Fields {
-		if reason := firstUnknown(f.Value); reason != "" {
+		if reason := t.firstUnknown(f.Value); reason != "" {
 			return reason
 		}
 	}
 	return ""
+}
+
+// get returns a field of what may be a large map.
+func (t *template) get(v *resource.Value, key string) *resource.Value {
+	if v != nil {
+		t.budget -= len(v.Fields) / 16
+	}
+	return v.Get(key)
 }
 
 // maxCidrs is how many networks Fn::Cidr makes at most.

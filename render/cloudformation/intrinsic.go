@@ -133,7 +133,7 @@ func (t *template) ref(name string, span source.Span) *resource.Value {
 		}
 		return resource.NewUnknown(name+" is known when the stack is made", span)
 	}
-	if p := t.root.Get("Parameters").Get(name); p != nil {
+	if p := t.get(t.root.Get("Parameters"), name); p != nil {
 		return t.moved(t.parameter(name, p), span)
 	}
 	if _, ok := t.names[name]; ok {
@@ -182,7 +182,7 @@ func (t *template) attribute(name, attribute string, span source.Span) *resource
 	}
 	if output, ok := strings.CutPrefix(attribute, "Outputs."); ok {
 		if stack := t.stack(name); stack != nil {
-			if v := stack.root.Get("Outputs").Get(output).Get("Value"); v != nil {
+			if v := stack.get(stack.root.Get("Outputs"), output).Get("Value"); v != nil {
 				return t.moved(stack.eval(v), span)
 			}
 		}

@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"cmp"
 	"maps"
 	"strings"
 
@@ -41,7 +42,7 @@ func (t *template) elements(l loop, loops map[string]string) (elements []string,
 	for _, item := range items {
 		text, ok := textOf(item)
 		if !ok {
-			return nil, firstUnknown(item)
+			return nil, cmp.Or(t.firstUnknown(item), "an element of the loop is no text")
 		}
 		elements = append(elements, text)
 	}

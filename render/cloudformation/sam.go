@@ -40,7 +40,7 @@ func (t *template) mergeGlobals(all *resource.Value) {
 // merge returns what is written for one resource over what is written for all: maps
 // are merged, lists put together, and of all else the own one counts.
 func (t *template) merge(common, own *resource.Value) *resource.Value {
-	t.budget--
+	t.budget -= 1 + len(own.Fields)*len(common.Fields)/64
 	_, isCall := t.callOf(common)
 	_, ownIsCall := t.callOf(own)
 	if isCall || ownIsCall || common.Kind != own.Kind || t.budget < 0 {

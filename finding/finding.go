@@ -185,20 +185,25 @@ func (f *Finding) path() string {
 // of one subject at one place is one finding too, however sure the place is: a
 // base and what overlays make of it.
 func ByCause(sorted []*Finding) []*Finding {
-	first := map[string]*Finding{}
+	type place struct {
+		fingerprint, path string
+		start             int
+	}
+	byCause := make(map[string]*Finding, len(sorted))
+	byPlace := make(map[place]*Finding, len(sorted))
 	var out []*Finding
 	for _, f := range sorted {
-		same := f.Fingerprint + "\x00" + f.path() + "\x00" + strconv.Itoa(f.Location.Span.Start)
-		one := first[f.Cause]
+		same := place{f.Fingerprint, f.path(), f.Location.Span.Start}
+		one := byCause[f.Cause]
 		if one == nil && !f.Location.Span.IsZero() {
-			one = first[same]
+			one = byPlace[same]
 		}
 		if one == nil {
 			f.Count, one = 0, f
 			out = append(out, f)
 		}
 		one.Count++
-		first[f.Cause], first[same] = one, one
+		byCause[f.Cause], byPlace[same] = one, one
 	}
 	return out
 }

@@ -31,6 +31,7 @@ type program struct {
 	fixes       func() ([]fix, error)
 	params      ref.Val
 	asks        asked
+	limited     bool
 }
 
 type validation struct {
@@ -70,7 +71,7 @@ func newCompiled(e *Engine, p policy.Pending, limited bool) *compiled {
 func (e *Engine) compile(p *policy.Policy, limited bool) (*program, error) {
 	var out program
 	var errs []error
-	out.asks = askedBy(p)
+	out.asks, out.limited = askedBy(p), limited
 	c := compiler{env: e.env, checked: e.checked, limited: limited, params: p.ParamValues(), shared: names(policy.Prelude(p.Platform))}
 	own := names(p.Variables)
 	add := func(t text, want *cel.Type) *expression {

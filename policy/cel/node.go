@@ -172,8 +172,10 @@ func (i sharedVariable) eval(v *scope, _ locals) ref.Val {
 }
 
 func (name relation) eval(v *scope, _ locals) ref.Val {
-	if found, ok := v.relations[string(name)]; ok {
-		return found
+	for i := range v.policy.Relations {
+		if v.policy.Relations[i].Name == string(name) {
+			return v.relation(i)
+		}
 	}
 	return types.NewErr("no such key: %s", string(name))
 }

@@ -19,10 +19,16 @@ type place struct {
 func (p *place) below(step resource.Step) *place { return &place{parent: p, step: step} }
 
 func (p *place) path() resource.Path {
-	if p.parent == nil {
-		return resource.Path{}
+	n := 0
+	for at := p; at.parent != nil; at = at.parent {
+		n++
 	}
-	return append(p.parent.path(), p.step)
+	path := make(resource.Path, n)
+	for at := p; at.parent != nil; at = at.parent {
+		n--
+		path[n] = at.step
+	}
+	return path
 }
 
 // recorder remembers the last value that was read.

@@ -66,22 +66,6 @@ func newIndex(set *resource.Set) *index {
 	return in
 }
 
-// related returns what each relation of a policy leads to, and whether any of
-// it has unknown values. Reads of it are not recorded: it is not what is judged.
-func (s *subject) related(relations []policy.Relation) (all map[string]ref.Val, unknowns bool) {
-	if len(relations) == 0 {
-		return nil, false
-	}
-	in := s.engine.index(s.set)
-	all = make(map[string]ref.Val, len(relations))
-	for i := range relations {
-		found, open := in.related(&relations[i], s.r)
-		unknowns = unknowns || open
-		all[relations[i].Name] = found
-	}
-	return all, unknowns
-}
-
 // related returns the list of what a relation of r leads to. If it hangs on
 // something that is not known, the list itself is unknown.
 func (in *index) related(relation *policy.Relation, r *resource.Resource) (found ref.Val, unknowns bool) {

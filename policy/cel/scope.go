@@ -45,6 +45,24 @@ func newSubject(e *Engine, r *resource.Resource, set *resource.Set, stage policy
 	}
 }
 
+// relation returns what a relation of the policy leads to, and notes whether any of
+// it has unknown values. Reads of it are not recorded: it is not what is judged.
+func (v *scope) relation(i int) ref.Val {
+	if v.related[i] == nil {
+		found, unknowns := v.engine.index(v.set).related(&v.policy.Relations[i], v.r)
+		v.related[i], v.unknowns = found, v.unknowns || unknowns
+	}
+	return v.related[i]
+}
+
+func (v *scope) relations() map[string]ref.Val {
+	all := make(map[string]ref.Val, len(v.policy.Relations))
+	for i, one := range v.policy.Relations {
+		all[one.Name] = v.relation(i)
+	}
+	return all
+}
+
 // push returns the given number of locals, which pop gives back.
 func (s *subject) push(n int) locals {
 	from := len(s.stack)
@@ -63,7 +81,7 @@ type scope struct {
 	of        *program
 	variables *variables // this scope, as a map; nil until it is used
 	own       []memo
-	relations map[string]ref.Val
+	related   []ref.Val // what the relations of the policy lead to, once that was asked
 	bound     map[string]ref.Val // what only a fix sees
 	unknowns  bool               // whether r or what it is related to has values that are not known
 }
@@ -77,8 +95,13 @@ func newScope(ctx context.Context, s *subject, p *policy.Policy, of *program) *s
 	v, own := s.scope, s.scope.own[:0]
 	*v = scope{subject: s, ctx: ctx, policy: p, of: of, own: slices.Grow(own, len(of.variables))[:len(of.variables)]}
 	clear(v.own)
-	v.relations, v.unknowns = s.related(p.Relations)
-	v.unknowns = v.unknowns || s.unknowns || of.asks.unknown(s)
+	v.unknowns = s.unknowns || of.asks.unknown(s)
+	if len(p.Relations) > 0 {
+		v.related = make([]ref.Val, len(p.Relations))
+	}
+	if of.limited { // a program has to know from the start what it may come upon
+		v.relations()
+	}
 	return v
 }
 
@@ -93,7 +116,7 @@ func (v *scope) recording() *scope {
 	}
 	s := v.recorded
 	s.rec.last = nil
-	return &scope{subject: s, ctx: v.ctx, policy: v.policy, of: v.of, own: make([]memo, len(v.own)), relations: v.relations, unknowns: v.unknowns}
+	return &scope{subject: s, ctx: v.ctx, policy: v.policy, of: v.of, own: make([]memo, len(v.own)), related: v.related, unknowns: v.unknowns}
 }
 
 // ResolveName implements interpreter.Activation.
@@ -107,7 +130,7 @@ func (v *scope) ResolveName(name string) (any, bool) {
 		}
 		return v.variables, true
 	case "relations":
-		return v.relations, true
+		return v.relations(), true
 	case "params":
 		return v.of.params, true
 	case "stage":

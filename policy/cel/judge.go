@@ -248,7 +248,19 @@ func (v *scope) failures(failed *validation) []policy.Failure {
 		}
 	}
 	if len(out) == 0 {
-		out = append(out, policy.Failure{Path: resource.Path{resource.Key("kind")}, Message: message})
+		out = append(out, policy.Failure{Path: resource.Path{resource.Key(kindKey(v.r.ID.Platform))}, Message: message})
 	}
 	return out
+}
+
+// kindKey is the key of what a resource is, which a finding marks that is about no
+// value of it.
+func kindKey(platform resource.Platform) string {
+	switch platform {
+	case resource.CloudFormation:
+		return "Type"
+	case resource.ARM:
+		return "type"
+	}
+	return "kind"
 }

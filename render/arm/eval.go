@@ -157,7 +157,7 @@ func (t *template) step(e *expression) *resource.Value {
 
 // fold returns a field whatever the case of its letters, as ARM does.
 func fold(v *resource.Value, key string) *resource.Value {
-	if found := v.Get(key); found != nil {
+	if found := v.Get(key); found != nil || v == nil {
 		return found
 	}
 	for _, f := range v.Fields {
@@ -190,6 +190,9 @@ func (t *template) named(kind, name string) *resource.Value {
 func (t *template) declared(kind, name string) *resource.Value {
 	if kind == "variables" {
 		all := t.root.Get("variables")
+		if all == nil {
+			return unknown("there is no variable "+name, "{"+name+"}", nothing)
+		}
 		if v := fold(all, name); v != nil {
 			return t.eval(v)
 		}

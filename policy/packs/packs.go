@@ -1,10 +1,20 @@
 // Package packs holds the policies that are part of the program, as data: one
 // folder for each area, one file for each policy.
 //
+//	arm/storage, databases, keys  ARM templates: where data and keys are kept
+//	arm/network, access           who reaches what, and may do what
+//	arm/compute, containers       machines, apps, clusters and registries
+//	arm/template                  parameters and outputs
 //	azure-pipelines/injection     text of others in scripts
 //	azure-pipelines/supply-chain  images, templates, repositories and downloads
 //	azure-pipelines/secrets       secrets, tokens and logs
 //	azure-pipelines/deployment    what jobs change, and where they run
+//	cloudformation/storage, databases, keys, messages
+//	                              CloudFormation: where data and keys are kept, and how they go
+//	cloudformation/network, iam   who reaches what, and may do what
+//	cloudformation/compute, containers
+//	                              machines, functions, builds, tasks and clusters
+//	cloudformation/logs, template trails and logs; parameters and deletion
 //	compose/access             what services may do on their machine
 //	compose/images             what services are made of
 //	compose/network            who reaches them
@@ -58,7 +68,7 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-//go:embed azure-pipelines compose dockerfile github-actions gitlab-ci gitops helm kubernetes
+//go:embed arm azure-pipelines cloudformation compose dockerfile github-actions gitlab-ci gitops helm kubernetes
 var files embed.FS
 
 // What is known of the packs without reading them; see policy/packs/check.

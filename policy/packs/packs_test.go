@@ -68,7 +68,7 @@ func TestCopiesCompile(t *testing.T) {
 // TestDocumentation keeps the texts of policies complete and in one style.
 func TestDocumentation(t *testing.T) {
 	all, _ := builtin(t)
-	controls := regexp.MustCompile(`^(PSS/(baseline|restricted)|CIS-(K8s|Docker)/[0-9]+(\.[0-9]+)+|NSA/[a-z-]+|` +
+	controls := regexp.MustCompile(`^(PSS/(baseline|restricted)|CIS-(K8s|Docker|(AWS|Azure|GCP)-[0-9.]+)/[0-9]+(\.[0-9]+)+|FSBP/[A-Za-z0-9]+\.[0-9]+|NSA/[a-z-]+|` +
 		`ATT&CK/T[0-9]{4}(\.[0-9]{3})?|NIST-800-53/[A-Z]{2}-[0-9]+(\([0-9]+\))?|PCI-DSS-4/[0-9]+(\.[0-9]+)*|SOC2/CC[0-9]\.[0-9]|CICD-SEC-[0-9]+)$`)
 	for _, pack := range all {
 		if pack.Digest == "" || !pack.Trusted {

@@ -21,9 +21,9 @@ const module = "github.com/holdfast-dev/holdfast"
 // lower layers, and its own parents; never sideways, never upwards. A package
 // that is not here fails the test.
 var layers = map[string]int{
-	"source": 0, "ledger": 0,
+	"source": 0, "ledger": 0, "cache": 1,
 	"git": 1, "resource": 1,
-	"finding": 2, "drift": 2, "target": 2, "strict": 2, "edit": 2,
+	"finding": 2, "drift": 2, "target": 2, "strict": 2, "edit": 2, "iam": 2,
 	"policy": 3, "render": 3, "integrity": 3, "secret": 3, "gate": 4, "state": 3,
 	"identity": 3, "waiver": 3, "triage": 4,
 	"render/worker": 3, "render/image": 3, "render/shell": 2, "render/scalar": 2, "render/script": 3, "render/joined": 3, "render/gitops": 3,

@@ -29,6 +29,7 @@ func App(ctx context.Context, tree source.Tree, path string, opts Options, rende
 		if err != nil {
 			return nil, err
 		}
+		result.Problems = append(result.Problems, foreign(result.Resources)...)
 		result.Problems = append(result.Problems, duplicates(result.Resources, opts.Namespace)...)
 		SortProblems(result.Problems)
 		return result, nil
@@ -38,6 +39,20 @@ func App(ctx context.Context, tree source.Tree, path string, opts Options, rende
 		return nil, fmt.Errorf("%s: no renderer is given", path)
 	}
 	return renderers[len(renderers)-1].Render(ctx, tree, path, opts)
+}
+
+// foreign reports resources that are for no cluster.
+func foreign(all []*resource.Resource) (problems []Problem) {
+	for _, r := range all {
+		if r.ID.Platform != resource.Kubernetes && r.Origin.File != nil {
+			problems = append(problems, Problem{
+				Path: r.Origin.File.Path, Position: r.Origin.File.Position(r.Origin.Span.Start),
+				Message: fmt.Sprintf("%s is for %s, and not for a cluster", r.ID, r.ID.Platform),
+				Hint:    "Correct the path of the application.",
+			})
+		}
+	}
+	return problems
 }
 
 // duplicates reports objects that are declared twice: which one would win

@@ -61,6 +61,7 @@ func (p passedOver) Is(target error) bool { return target == render.ErrOtherForm
 
 const (
 	isBicep      passedOver = "Bicep is not read: build it to ARM JSON with `bicep build`, and scan that"
+	notTemplate  passedOver = "not an ARM template: it has no resources"
 	isParameters passedOver = "parameters of an ARM template, which is judged with its defaults"
 )
 
@@ -79,7 +80,7 @@ func Parse(tree source.Tree, file *source.File) ([]*resource.Resource, error) {
 		return nil, isParameters
 	}
 	if !isTemplate(root) {
-		return nil, fmt.Errorf("%w: an ARM template", render.ErrOtherFormat)
+		return nil, notTemplate
 	}
 	r := &run{tree: tree, budget: maxValues, skipped: map[string]bool{}}
 	t := r.template(file, root)

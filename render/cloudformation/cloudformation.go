@@ -75,6 +75,17 @@ func Recognises(content []byte) bool {
 	return false
 }
 
+// passedOver is the reason for which a file is not read.
+type passedOver string
+
+func (p passedOver) Error() string        { return string(p) }
+func (p passedOver) Is(target error) bool { return target == render.ErrOtherFormat }
+
+const (
+	notTemplate passedOver = "not a CloudFormation template: it has no resources with a type"
+	isGenerator passedOver = "templates of CloudFormation are made of it, and have to be made before"
+)
+
 // Parse reads a template of a tree, which may be nil. The error joins a
 // resource.SyntaxError for each mistake for which CloudFormation would refuse the
 // template; the rest is in the resources.
@@ -99,13 +110,13 @@ func Parse(tree source.Tree, file *source.File) ([]*resource.Resource, error) {
 func read(file *source.File) (resource.Document, error) {
 	docs, err := resource.Parse(file)
 	if err != nil && bytes.Contains(file.Content, []byte("{{")) {
-		return resource.Document{}, fmt.Errorf("%w: a template of a CloudFormation template", render.ErrOtherFormat)
+		return resource.Document{}, isGenerator
 	}
 	if len(docs) == 0 && err != nil {
 		return resource.Document{}, err
 	}
 	if len(docs) == 0 || !isTemplate(docs[0].Root) {
-		return resource.Document{}, fmt.Errorf("%w: a CloudFormation template", render.ErrOtherFormat)
+		return resource.Document{}, notTemplate
 	}
 	return docs[0], nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/render/manifest"
 	"github.com/holdfast-dev/holdfast/render/rendertest"
+	"github.com/holdfast-dev/holdfast/resource"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -161,5 +162,43 @@ func TestDisk(t *testing.T) {
 	}
 	if len(result.Skipped) != 1 || result.Skipped[0].Path != "dir" {
 		t.Errorf("passed over %v, want the link to a directory", result.Skipped)
+	}
+}
+
+// A file that holds no object is rendered as what else its content looks like, but
+// only by itself: a directory is what kubectl would apply, and no application is of
+// something else.
+func TestOtherFormats(t *testing.T) {
+	parse := func(_ source.Tree, file *source.File) ([]*resource.Resource, error) {
+		return []*resource.Resource{{ID: resource.ID{Kind: "Thing", Name: "t"}, Root: resource.NewMap(source.Span{End: 1})}}, nil
+	}
+	never := func(source.Tree, string) bool { return false }
+	looks := func(content []byte) bool { return strings.Contains(string(content), "Things") }
+	r := manifest.New(render.NewContentFormat(resource.ARM, never, looks, parse))
+	tree := source.Memory(map[string]string{
+		"things.yaml": "Things: 1\n", "broken.yaml": "Things: [\n", "values.yaml": "a: 1\n",
+		"map.yaml": configMap + "a}\ndata: {a: Things}\n", "odd.yaml": "apiVersion: 1\nkind: 2\nThings: {}\n",
+	})
+	for file, want := range map[string]string{
+		"things.yaml": "arm:Thing/t", "broken.yaml": "arm:Thing/t", "odd.yaml": "arm:Thing/t", "map.yaml": "/ConfigMap//a", "values.yaml": "",
+	} {
+		result, err := r.Render(t.Context(), tree, file, render.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, one := range result.Resources {
+			got += one.ID.Key()
+		}
+		if got != want || len(result.Problems) > 0 || len(result.Skipped) > 0 != (want == "") {
+			t.Errorf("%s: %q, %v, %v", file, got, result.Problems, result.Skipped)
+		}
+	}
+	if result, _ := r.Render(t.Context(), tree, ".", render.Options{}); len(result.Resources) != 1 {
+		t.Errorf("a directory: %v", result.Resources)
+	}
+	result, err := render.App(t.Context(), tree, "things.yaml", render.Options{}, []render.Renderer{r})
+	if err != nil || len(result.Problems) != 1 || !strings.Contains(result.Problems[0].Message, "Thing t is for arm, and not for a cluster") {
+		t.Errorf("an application: %v, %v", result, err)
 	}
 }

@@ -37,6 +37,24 @@ type Value struct {
 
 	// Unknown says why the value is not known, and is empty for known ones.
 	Unknown string
+
+	Extra *Extra // nil for most
+}
+
+// Extra is what few values have.
+type Extra struct {
+	// Decoded is what a string holds as JSON, if that has places of its own, as an
+	// expression jsonencode(...) has. Paths lead on into it. It may be there for a
+	// value that is not known, since parts of it may be.
+	Decoded *Value
+}
+
+// Decoded returns what a string holds as JSON, or nil if that is not known.
+func (v *Value) Decoded() *Value {
+	if v == nil || v.Extra == nil {
+		return nil
+	}
+	return v.Extra.Decoded
 }
 
 // Field is one entry of a map, in the order of the text.
@@ -105,6 +123,7 @@ func (v *Value) step(s Step) *Value {
 	if v == nil {
 		return nil
 	}
+	v = v.inside()
 	if !s.IsIndex() {
 		return v.Get(s.Name)
 	}
@@ -112,6 +131,14 @@ func (v *Value) step(s Step) *Value {
 		return v.Items[i]
 	}
 	return nil
+}
+
+// inside returns what paths lead into: for a string what it holds.
+func (v *Value) inside() *Value {
+	if decoded := v.Decoded(); decoded != nil {
+		return decoded
+	}
+	return v
 }
 
 // spanAt returns the span of the value at path; of the key of the deepest
@@ -128,7 +155,7 @@ func (v *Value) spanAt(path Path) source.Span {
 		}
 		anchor = next.Span
 		if !s.IsIndex() && (next.Kind == Map || next.Kind == List) {
-			anchor = v.keySpan(s.Name)
+			anchor = v.inside().keySpan(s.Name)
 		}
 		v = next
 	}
@@ -192,7 +219,7 @@ func (p Path) Append(s Step) Path {
 
 // listKeys are the fields by which items of Kubernetes lists are told apart,
 // in order of preference.
-var listKeys = []string{"name", "key", "mountPath", "containerPort", "port", "ip", "type", "uid"}
+var listKeys = []string{"name", "key", "mountPath", "containerPort", "port", "ip", "type", "uid", "Sid"}
 
 // Stable returns the path with list items named by their own identity instead
 // of their position, where they have one: spec.containers[api].image. It stays

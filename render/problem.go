@@ -26,6 +26,27 @@ func AsProblem(path string, err error) Problem {
 	return problem
 }
 
+// IsSteady reports whether an error is about the files, so that it comes again as
+// long as they are the same.
+func IsSteady(err error) bool {
+	if _, ok := errors.AsType[Problem](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*resource.SyntaxError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*source.EscapeError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*source.LinkLoopError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*source.TooLargeError](err); ok {
+		return true
+	}
+	return source.IsNotExist(err)
+}
+
 // SortProblems orders problems by their places.
 func SortProblems(all []Problem) {
 	slices.SortFunc(all, func(a, b Problem) int {

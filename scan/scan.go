@@ -65,7 +65,8 @@ type Result struct {
 	Deferred int // verdicts that take more than the files that were judged
 	Files    int // that had a part in a resource
 	Objects  int
-	Renders  int // units of kustomize and Helm
+	Renders  int  // units of kustomize and Helm
+	Unsteady bool // what could not be judged may be another time, of the same files
 	Elapsed  time.Duration
 
 	Past      *Past                     // if it is the history that was scanned
@@ -221,7 +222,7 @@ func (s *Scanner) unit(ctx context.Context, tree source.Tree, unit render.Unit) 
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		rendered = &render.Result{Problems: []render.Problem{render.AsProblem(unit.Path, err)}}
+		rendered = &render.Result{Problems: []render.Problem{render.AsProblem(unit.Path, err)}, Unsteady: !render.IsSteady(err)}
 	}
 	if len(rendered.Resources) == 0 && len(rendered.Problems) > 0 {
 		s.parts(ctx, tree, unit, rendered)
@@ -347,6 +348,7 @@ func (r *Result) add(unit render.Unit, rendered *render.Result, judged Judgement
 	r.Problems = append(r.Problems, rendered.Problems...)
 	r.Skipped = append(r.Skipped, rendered.Skipped...)
 	r.Objects += len(rendered.Resources)
+	r.Unsteady = r.Unsteady || rendered.Unsteady || len(judged.Errors) > 0
 	if unit.Composed() && unit.Renderer != "" { // without a renderer: what objects say that is out of reach
 		r.Renders++
 	}

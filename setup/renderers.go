@@ -42,12 +42,25 @@ func ServeWorker(args []string) (served bool, err error) {
 // offered to them. The engines of Kustomize and Helm run in processes of this
 // same program; none is started before the first overlay or chart.
 func Renderers() []render.Renderer {
+	return withRunner(newPool())
+}
+
+// CachedRenderers returns all renderers as Renderers does. What the engines return
+// is kept in a store for programs of the same name.
+func CachedRenderers(store worker.Store, program string) []render.Renderer {
+	return withRunner(worker.Cached(newPool(), store, program))
+}
+
+func newPool() *worker.Pool {
 	program, err := os.Executable()
 	if err != nil {
 		program = os.Args[0]
 	}
-	pool := worker.NewPool(func() *exec.Cmd { return exec.Command(program, workerArgument) }, worker.DefaultLimits)
-	renderers := []render.Renderer{kustomize.New(pool), helm.New(pool)}
+	return worker.NewPool(func() *exec.Cmd { return exec.Command(program, workerArgument) }, worker.DefaultLimits)
+}
+
+func withRunner(runner worker.Runner) []render.Renderer {
+	renderers := []render.Renderer{kustomize.New(runner), helm.New(runner)}
 	for _, f := range formats {
 		renderers = append(renderers, render.NewFormat(f.platform, f.claims, f.parse))
 	}

@@ -133,7 +133,9 @@ func names(statement *resource.Value, action string) Answer {
 		return named
 	}
 	rest := not(anyOf(others, covers))
-	rest.Because = others
+	if rest.Yes {
+		rest.Because = others
+	}
 	return either(named, rest)
 }
 

@@ -64,6 +64,9 @@ func (b *builder) call(e ast.Expr) (node, error) {
 	if name == overloads.Size && len(args) == 1 {
 		return size{args[0]}, nil
 	}
+	if isDocumentFunction(name) {
+		return &document{args[0], name}, nil
+	}
 	return b.function(e, args)
 }
 

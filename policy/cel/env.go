@@ -17,6 +17,7 @@ const recorderName = "@recorder"
 // have of variables and libraries, as far as it concerns a single object, and
 // beyond it `params`, `relations`, `stage`, and functions that recognise secrets.
 func newEnv(opts ...cel.EnvOption) (*cel.Env, error) {
+	opts = append(opts, policyFunctions()...)
 	return cel.NewEnv(append(opts,
 		cel.Variable("object", cel.DynType),
 		cel.Variable("variables", cel.DynType),

@@ -82,5 +82,6 @@ type purpose []cel.ProgramOption
 var (
 	forSpeed    = purpose{cel.EvalOptions(cel.OptOptimize)}
 	forUnknowns = purpose{cel.CustomDecoratorV2(checkNested)}
-	forRecords  = purpose{cel.CustomDecoratorV2(completeSelections), cel.OptimizeRegex(interpreter.MatchesRegexOptimization)}
+	forRecords  = purpose{cel.CustomDecoratorV2(completeSelections), cel.CustomDecoratorV2(readDocuments), cel.OptimizeRegex(interpreter.MatchesRegexOptimization)}
+	forBoth     = purpose{cel.CustomDecoratorV2(checkNested), cel.CustomDecoratorV2(completeSelections), cel.CustomDecoratorV2(readDocuments)}
 )

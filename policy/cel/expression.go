@@ -46,7 +46,12 @@ type expression struct {
 
 // programs evaluate a limited expression: plain is the fast one, strict is for
 // resources with unknown values, recorded for values that record reads.
-type programs struct{ plain, strict, recorded lazyProgram }
+// An expression that reads documents is always evaluated over these, since only
+// they tell which document is meant; both is for unknown values among them.
+type programs struct {
+	plain, strict, recorded, both lazyProgram
+	documents                     bool
+}
 
 // text is an expression as it is written, with its place.
 type text struct {
@@ -96,7 +101,8 @@ func (c *compiler) expression(t text, a *ast.AST, env *environment) *expression 
 	x.depth = sync.OnceValue(func() int { return depth(a.Expr()) })
 	x.why = sync.OnceValue(func() *clause { return x.clauseOf(a.Expr(), true, nil) })
 	if c.limited {
-		x.limited = &programs{x.lazily(a.Expr(), forSpeed), x.lazily(a.Expr(), forUnknowns), x.lazily(a.Expr(), forRecords)}
+		x.limited = &programs{x.lazily(a.Expr(), forSpeed), x.lazily(a.Expr(), forUnknowns),
+			x.lazily(a.Expr(), forRecords), x.lazily(a.Expr(), forBoth), usesDocuments(a.Expr())}
 	}
 	return x
 }
@@ -127,7 +133,14 @@ func (x *expression) eval(v *scope) (ref.Val, error) {
 		return v.evalNode(n, x.depth())
 	}
 	program := x.limited.plain
+	if x.limited.documents && v.rec == nil {
+		bound := v.bound
+		v = v.recording()
+		v.bound = bound
+	}
 	switch {
+	case x.limited.documents && v.unknowns:
+		program = x.limited.both
 	case v.rec != nil:
 		program = x.limited.recorded
 	case v.unknowns:

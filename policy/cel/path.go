@@ -135,6 +135,7 @@ func (p *path) follow(v *scope, l locals) (tree *resource.Value, value ref.Val, 
 		case absent(next):
 			return nil, s.missing, false, false
 		case next.Unknown != "":
+			v.unread = next
 			return nil, valueOf(next), optional, false
 		}
 		at = next

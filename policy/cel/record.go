@@ -50,14 +50,45 @@ func recorded(v *resource.Value, at *place, rec *recorder) ref.Val {
 
 type recordedObject struct {
 	*object
-	at  *place
-	rec *recorder
+	at   *place
+	rec  *recorder
+	view view // nil for what is in the resource as it is
 }
 
 type recordedList struct {
 	*list
-	at  *place
-	rec *recorder
+	at   *place
+	rec  *recorder
+	view view
+}
+
+// view knows whence the parts of a value are that was made of the resource. Those
+// that it does not know are where the whole is.
+type view map[*resource.Value]*place
+
+// below returns where a value is that is a step below another.
+func (w view) below(at *place, step resource.Step, v *resource.Value) *place {
+	switch {
+	case w == nil:
+		return at.below(step)
+	case w[v] != nil:
+		return w[v]
+	}
+	return at
+}
+
+// recorded returns a part of the view.
+func (w view) recorded(v *resource.Value, at *place, rec *recorder) ref.Val {
+	switch out := recorded(v, at, rec).(type) {
+	case *recordedObject:
+		out.view = w
+		return out
+	case *recordedList:
+		out.view = w
+		return out
+	default:
+		return out
+	}
 }
 
 func (o *recordedObject) Find(key ref.Val) (ref.Val, bool) {
@@ -66,20 +97,20 @@ func (o *recordedObject) Find(key ref.Val) (ref.Val, bool) {
 		return nil, false
 	}
 	v := o.value().Get(string(name))
-	at := o.at.below(resource.Key(string(name)))
+	at := o.view.below(o.at, resource.Key(string(name)), v)
 	o.rec.last = at
 	if absent(v) {
-		at.absent = true
+		at.absent = o.view == nil
 		return nil, false
 	}
-	return recorded(v, at, o.rec), true
+	return o.view.recorded(v, at, o.rec), true
 }
 
 func (o *recordedObject) Get(key ref.Val) ref.Val      { return getKey(o, key) }
 func (o *recordedObject) Contains(key ref.Val) ref.Val { return containsKey(o, key) }
 
 func (o *recordedObject) Iterator() traits.Iterator {
-	return &keys{fields: o.Fields, seen: func(key string) { o.rec.last = o.at.below(resource.Key(key)) }}
+	return &keys{fields: o.Fields, seen: func(key string) { o.rec.last = o.view.below(o.at, resource.Key(key), o.value().Get(key)) }}
 }
 
 func (l *recordedList) Get(index ref.Val) ref.Val {
@@ -87,9 +118,9 @@ func (l *recordedList) Get(index ref.Val) ref.Val {
 	if err != nil {
 		return err
 	}
-	at := l.at.below(resource.Index(i))
+	at := l.view.below(l.at, resource.Index(i), l.Items[i])
 	l.rec.last = at
-	return recorded(l.Items[i], at, l.rec)
+	return l.view.recorded(l.Items[i], at, l.rec)
 }
 
 func (l *recordedList) Add(other ref.Val) ref.Val { return concat(l, other) }

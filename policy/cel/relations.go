@@ -258,12 +258,15 @@ func nameOf(r *resource.Resource) ([]string, string) {
 }
 
 // texts returns the texts at paths of keys, through all items of lists, and why not
-// all are known.
+// all are known. What refers to a resource by an expression has its name, whether or
+// not the value is known.
 func texts(r *resource.Resource, paths []string) (found []string, open string) {
 	var walk func(v *resource.Value, keys []string)
 	walk = func(v *resource.Value, keys []string) {
+		refs := v.Refs()
+		found = append(found, refs...)
 		switch {
-		case v == nil:
+		case v == nil || v.Unknown != "" && len(refs) > 0:
 		case v.Unknown != "":
 			open = firstOf(open, v.Unknown)
 		case v.Kind == resource.List:

@@ -28,6 +28,8 @@ type subject struct {
 	stack    locals          // those of all expressions that are being evaluated
 	scope    *scope          // of the policy that judges, made for the first one
 	code     *policy.Subject // for policies that are not written in CEL; nil until there is one
+	docs     *documents      // texts that are read as JSON; nil until there is one
+	unread   *resource.Value // what was found last that is not known
 }
 
 // memo is the value of a variable, once it has been used.
@@ -81,7 +83,7 @@ type scope struct {
 	of        *program
 	variables *variables // this scope, as a map; nil until it is used
 	own       []memo
-	related   []ref.Val // what the relations of the policy lead to, once that was asked
+	related   []ref.Val          // what the relations of the policy lead to, once that was asked
 	bound     map[string]ref.Val // what only a fix sees
 	unknowns  bool               // whether r or what it is related to has values that are not known
 }
@@ -143,6 +145,8 @@ func (v *scope) ResolveName(name string) (any, bool) {
 		return v.namespaceObject(), true
 	case recorderName:
 		return v.rec, v.rec != nil
+	case scopeName:
+		return v, true
 	}
 	found, ok := v.bound[name]
 	return found, ok

@@ -36,6 +36,7 @@ var passThrough = map[string]bool{
 	operators.Index: true, operators.OptIndex: true, operators.OptSelect: true,
 	operators.Add: true, "size": true, "type": true, "dyn": true,
 	"optional.of": true, "optional.none": true, "hasValue": true, "value": true, "or": true, "orValue": true, "flatten": true,
+	"statements": true, "json": true, "allows": true, "escalations": true, "isPublic": true, "restricted": true, "everywhere": true,
 }
 
 // checkNested makes every other call give an unknown value when an argument

@@ -1,0 +1,121 @@
+package cel
+
+import (
+	"slices"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/common/types/traits"
+
+	"github.com/holdfast-dev/holdfast/iam"
+	"github.com/holdfast-dev/holdfast/resource"
+)
+
+// policyFunctions are those about policies of AWS. What they are asked about is
+// what statements() gives: maps whose parts know where they are written.
+func policyFunctions() []cel.EnvOption {
+	ask := func(name string, about func(*resource.Value) iam.Answer) cel.EnvOption {
+		return cel.Function(name, cel.Overload(name+"_dyn", []*cel.Type{cel.DynType}, cel.BoolType, cel.UnaryBinding(func(s ref.Val) ref.Val {
+			in := inputOf(s)
+			return in.answer(about(in.value))
+		})))
+	}
+	return []cel.EnvOption{
+		cel.Function("statements", cel.Overload("statements_dyn", []*cel.Type{cel.DynType}, cel.ListType(cel.DynType), cel.UnaryBinding(unplaced))),
+		cel.Function("json", cel.Overload("json_dyn", []*cel.Type{cel.DynType}, cel.DynType, cel.UnaryBinding(unplaced))),
+		ask("isPublic", iam.Public),
+		ask("restricted", iam.Restricted),
+		ask("everywhere", iam.Everywhere),
+		cel.Function("allows", cel.Overload("allows_dyn_string", []*cel.Type{cel.DynType, cel.StringType}, cel.BoolType, cel.BinaryBinding(allows))),
+		cel.Function("escalations", cel.Overload("escalations_dyn_string", []*cel.Type{cel.DynType, cel.StringType}, cel.ListType(cel.StringType), cel.BinaryBinding(escalations))),
+	}
+}
+
+// unplaced stands for the functions that are evaluated with their scope.
+func unplaced(ref.Val) ref.Val {
+	return types.NewErr("there is no resource whose documents could be read")
+}
+
+// input is a value of the normal form, with its origin if it is recorded.
+type input struct {
+	value *resource.Value
+	view  view
+	rec   *recorder
+}
+
+func inputOf(v ref.Val) input {
+	switch v := v.(type) {
+	case *object:
+		return input{value: v.value()}
+	case *list:
+		return input{value: v.value()}
+	case *recordedObject:
+		return input{v.value(), v.view, v.rec}
+	case *recordedList:
+		return input{v.value(), v.view, v.rec}
+	case *types.Unknown:
+		return input{value: &resource.Value{Unknown: v.String()}}
+	case traits.Lister:
+		out := input{value: &resource.Value{Kind: resource.List}}
+		for it := v.Iterator(); it.HasNext() == types.True; {
+			one := inputOf(it.Next())
+			out.value.Items = append(out.value.Items, one.value)
+			if one.rec != nil {
+				out.view, out.rec = one.view, one.rec
+			}
+		}
+		return out
+	}
+	return input{value: &resource.Value{}}
+}
+
+// answer returns an answer as a CEL value, and notes what it is because of.
+func (in input) answer(a iam.Answer) ref.Val {
+	if a.Unknown != "" {
+		return types.NewUnknown(1, types.NewAttributeTrail(a.Unknown))
+	}
+	in.read(a.Because)
+	return types.Bool(a.Yes)
+}
+
+// read notes that a part of the value was read.
+func (in input) read(part *resource.Value) {
+	if at := in.view[part]; in.rec != nil && at != nil {
+		in.rec.last = at
+	}
+}
+
+// allows is asked about one statement, or about all of a document.
+func allows(s, action ref.Val) ref.Val {
+	in, what := inputOf(s), string(action.(types.String))
+	if in.value.Kind == resource.List {
+		return in.answer(iam.AllowedBy(in.value, what))
+	}
+	return in.answer(iam.Allows(in.value, what))
+}
+
+// escalations returns the names of those of a group; each is where its first action
+// is written.
+func escalations(statements, group ref.Val) ref.Val {
+	in, out, places := inputOf(statements), &resource.Value{Kind: resource.List}, view{}
+	for _, e := range iam.Escalations(in.value) {
+		if e.Group != "" && e.Group != iam.Group(group.(types.String)) {
+			continue
+		}
+		name := &resource.Value{Kind: resource.String, Str: e.Name, Unknown: e.Unknown}
+		if at := in.view[e.Action]; at != nil && e.Action != nil {
+			places[name] = at
+		}
+		out.Items = append(out.Items, name)
+	}
+	if in.rec == nil {
+		return valueOf(out)
+	}
+	for _, name := range slices.Backward(out.Items) {
+		if at := places[name]; at != nil {
+			in.rec.last = at
+		}
+	}
+	return places.recorded(out, in.rec.last, in.rec)
+}

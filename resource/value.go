@@ -47,6 +47,18 @@ type Extra struct {
 	// expression jsonencode(...) has. Paths lead on into it. It may be there for a
 	// value that is not known, since parts of it may be.
 	Decoded *Value
+
+	// Refs are the names of the resources that the expression refers to of which the
+	// value comes, each once. A value that is not known may have them too.
+	Refs []string
+}
+
+// Refs returns the names of the resources that the value comes from.
+func (v *Value) Refs() []string {
+	if v == nil || v.Extra == nil {
+		return nil
+	}
+	return v.Extra.Refs
 }
 
 // Decoded returns what a string holds as JSON, or nil if that is not known.

@@ -2,5 +2,8 @@ package arm
 
 import "github.com/holdfast-dev/holdfast/resource"
 
-// withRefs makes a value lead to resources.
-func withRefs(v *resource.Value, _ []string) *resource.Value { return v }
+// withRefs makes a value, which is new, lead to resources.
+func withRefs(v *resource.Value, refs []string) *resource.Value {
+	v.Extra = &resource.Extra{Refs: refs}
+	return v
+}

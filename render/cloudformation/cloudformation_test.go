@@ -184,6 +184,35 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// A value leads to the resources that it comes from, through texts, parameters of
+// nested stacks and their outputs.
+func TestRefs(t *testing.T) {
+	all, err := parse(map[string]string{
+		name: `
+Resources:
+  Key: {Type: "AWS::KMS::Key"}
+  Net: {Type: "AWS::CloudFormation::Stack", Properties: {TemplateURL: net.yaml, Parameters: {Key: !GetAtt Key.Arn}}}
+  It: {Type: "AWS::A::B", Properties: {A: !Ref Key, B: !Sub "${Key.Arn}/${Net}", C: !GetAtt Net.Outputs.Id, D: x, E: !Join ["", [a, !Ref Key]]}}
+`,
+		"net.yaml": `
+Parameters: {Key: {Type: String}}
+Resources:
+  Vpc: {Type: "AWS::EC2::VPC", Properties: {Key: !Ref Key, Self: !Ref Vpc}}
+Outputs: {Id: {Value: !Ref Vpc}}
+`})
+	if render.WithoutNotes(err) != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"It.A": "[Key]", "It.B": "[Key Net]", "It.C": "[Net/Vpc]", "It.D": "[]", "It.E": "[Key]", "Net/Vpc.Key": "[Key]", "Net/Vpc.Self": "[Net/Vpc]",
+	} {
+		of, property, _ := strings.Cut(path, ".")
+		if got := fmt.Sprint(find(all, of).Root.Get("Properties").Get(property).Refs()); got != want {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}
+
 func names(all []*resource.Resource) (out []string) {
 	for _, r := range all[1:] {
 		out = append(out, r.ID.Name)

@@ -153,5 +153,5 @@ func (t *template) choose(c call) *resource.Value {
 	if a != nil && b != nil && t.firstUnknown(a) == "" && t.firstUnknown(b) == "" && same(a, b) {
 		return a
 	}
-	return withRefs(resource.NewUnknown(is.reason, c.span), append(allRefs(a), allRefs(b)...))
+	return resource.NewUnknown(is.reason, c.span)
 }

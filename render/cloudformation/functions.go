@@ -27,7 +27,7 @@ func (p *parts) add(v *resource.Value) {
 	case p.reason == "":
 		p.reason = "a part of the text is no text"
 	}
-	for _, ref := range refsOf(v) {
+	for _, ref := range v.Refs() {
 		if !slices.Contains(p.refs, ref) {
 			p.refs = append(p.refs, ref)
 		}

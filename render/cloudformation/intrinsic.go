@@ -240,6 +240,9 @@ func (t *template) moved(v *resource.Value, span source.Span) *resource.Value {
 	}
 	out := *v
 	out.Span = span
+	if v.Decoded() != nil {
+		out.Extra = nil // its places are elsewhere
+	}
 	switch v.Kind {
 	case resource.List:
 		out.Items = make([]*resource.Value, len(v.Items))

@@ -1,26 +1,21 @@
 package cloudformation
 
-import "github.com/holdfast-dev/holdfast/resource"
+import (
+	"slices"
 
-// withRefs makes a value lead to resources.
-func withRefs(v *resource.Value, _ []string) *resource.Value { return v }
+	"github.com/holdfast-dev/holdfast/resource"
+)
 
-func refsOf(*resource.Value) []string { return nil }
-
-// withDecoded makes a text known for the value that it is the JSON of.
-func withDecoded(v, _ *resource.Value) *resource.Value { return v }
-
-// allRefs returns the resources that a value and what is in it lead to.
-func allRefs(v *resource.Value) (refs []string) {
-	if v == nil {
-		return nil
+// withRefs makes a value, which is new, lead to resources.
+func withRefs(v *resource.Value, refs []string) *resource.Value {
+	if len(refs) > 0 {
+		v.Extra = &resource.Extra{Refs: slices.Compact(slices.Sorted(slices.Values(refs)))}
 	}
-	refs = refsOf(v)
-	for _, item := range v.Items {
-		refs = append(refs, allRefs(item)...)
-	}
-	for _, f := range v.Fields {
-		refs = append(refs, allRefs(f.Value)...)
-	}
-	return refs
+	return v
+}
+
+// withDecoded makes a text, which is new, known for the value that it is the JSON of.
+func withDecoded(v, decoded *resource.Value) *resource.Value {
+	v.Extra = &resource.Extra{Decoded: decoded}
+	return v
 }

@@ -6,6 +6,7 @@
 //	Value     a null, bool, int, float, string, list or map with its byte span
 //	Path      the way from a resource's root to one of its values
 //	Origin    the file, document and rendering steps that produced a resource
+//	Change    what a plan does to a resource
 //	Location  a file and a span: what a finding points at
 //	Set       resources in a stable order, with indexes
 //	Document  one value of a file, as ParseYAML and ParseJSON read it
@@ -82,6 +83,14 @@ type Resource struct {
 	ID     ID
 	Root   *Value
 	Origin Origin
+	Change *Change // nil for what is no part of a plan
+}
+
+// Change is what a plan does to a resource. The Root of one that goes away is null.
+type Change struct {
+	Actions  []string // no-op, read, create, update, delete, forget; of a replacement create and delete in their order
+	Before   *Value   // null if there was nothing
+	Replaced []Path   // the values because of which it is replaced
 }
 
 // Origin tells where a resource came from.

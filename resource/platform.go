@@ -21,9 +21,10 @@ const (
 	HelmChart      Platform = "helm"
 	CloudFormation Platform = "cloudformation"
 	ARM            Platform = "arm"
+	Terraform      Platform = "terraform"
 )
 
-var platforms = []Platform{Kubernetes, Dockerfile, GitHubActions, GitLabCI, AzurePipelines, Compose, HelmChart, CloudFormation, ARM}
+var platforms = []Platform{Kubernetes, Dockerfile, GitHubActions, GitLabCI, AzurePipelines, Compose, HelmChart, CloudFormation, ARM, Terraform}
 
 func (p Platform) String() string {
 	if p == Kubernetes {
@@ -34,7 +35,7 @@ func (p Platform) String() string {
 
 // Closed reports whether the resources of a unit refer to each other alone, so
 // that equal names in other units are of others.
-func (p Platform) Closed() bool { return p == CloudFormation || p == ARM }
+func (p Platform) Closed() bool { return p == CloudFormation || p == ARM || p == Terraform }
 
 // FileName returns the path that a file of the platform usually has, and "" for
 // those that have none.
@@ -58,6 +59,8 @@ func (p Platform) FileName() string {
 		return "template.yaml"
 	case ARM:
 		return "azuredeploy.json"
+	case Terraform:
+		return "main.tf"
 	}
 	return ""
 }

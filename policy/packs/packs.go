@@ -11,7 +11,7 @@
 //	azure-pipelines/deployment    what jobs change, and where they run
 //	cloudformation/storage, databases, keys, messages
 //	                              CloudFormation: where data and keys are kept, and how they go
-//	cloudformation/network, iam   who reaches what, and may do what
+//	cloudformation/network, access  who reaches what, and may do what
 //	cloudformation/compute, containers
 //	                              machines, functions, builds, tasks and clusters
 //	cloudformation/logs, template trails and logs; parameters and deletion

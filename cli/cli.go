@@ -42,6 +42,14 @@ type Streams struct {
 // exitError ends a command with a code after everything was said already.
 type exitError struct{ code int }
 
+// exitWith returns the error that ends a command with a code.
+func exitWith(code int) error {
+	if code == ExitOK {
+		return nil
+	}
+	return exitError{code}
+}
+
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
 
 // hintError adds what to do next to an error, on lines of its own.

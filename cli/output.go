@@ -50,18 +50,19 @@ func (o *scanCommand) parseOutputs() ([]output, error) {
 	return all, nil
 }
 
-func (o *scanCommand) write(out output, s *report.Scan) error {
+// write has an output written to where it goes.
+func (o *scanCommand) write(out output, do func(io.Writer) error) error {
 	switch {
 	case out.file != "":
 		f, err := os.Create(out.file)
 		if err != nil {
 			return fmt.Errorf("--output %s: %w", out.format, pathError(out.file, err))
 		}
-		return errors.Join(o.encode(f, out, s), f.Close())
+		return errors.Join(do(f), f.Close())
 	case o.quiet >= 2:
-		return nil
+		return do(io.Discard)
 	}
-	return o.encode(o.Out, out, s)
+	return do(o.Out)
 }
 
 func (o *scanCommand) encode(w io.Writer, out output, s *report.Scan) error {

@@ -57,7 +57,7 @@ type cost struct {
 }
 
 func (o *policyBench) run(ctx context.Context, policies *setup.Policies) error {
-	tree, inside, err := openPath(o.on)
+	tree, inside, err := openPath(o.on, nil)
 	if err != nil {
 		return err
 	}

@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/holdfast-dev/holdfast/cache"
 	"github.com/holdfast-dev/holdfast/finding"
 	"github.com/holdfast-dev/holdfast/fix"
 	"github.com/holdfast-dev/holdfast/identity"
@@ -35,6 +38,7 @@ type scanCommand struct {
 	verbose  bool
 	limit    int
 	jobs     int
+	noCache  bool
 }
 
 func newScan(a *app) *cobra.Command {
@@ -72,6 +76,7 @@ Exit codes: 0 nothing blocks, 1 findings at or above --fail-on,
 	f.CountVarP(&o.quiet, "quiet", "q", "the summary only; -qq for nothing on standard output")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "also list what was passed over, and why")
 	f.IntVar(&o.limit, "limit", 20, "most findings to show on a terminal; 0 for all")
+	f.BoolVar(&o.noCache, "no-cache", false, "judge also if nothing has changed since the last scan")
 	f.IntVar(&o.jobs, "jobs", 0, "units to judge at a time; 0 for one for each processor")
 	complete(cmd, "fail-on", "info", "low", "medium", "high", "critical")
 	complete(cmd, "output", formatNames()...)
@@ -92,6 +97,15 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	start, seen := time.Now(), source.NewSeen()
+	tree, inside, err := openPath(path, seen)
+	if err != nil {
+		return err
+	}
+	cached := o.openCache(tree.Revision().Source, inside, path, seen, start)
+	if answer, ok := cached.load(); ok {
+		return o.replay(answer, outputs)
+	}
 	policies, err := loadPolicies(o.policies.PolicyOptions)
 	if err != nil {
 		return err
@@ -99,7 +113,7 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	if policies.Number() == 0 {
 		return withHint(errors.New("no policy is left to judge by"), "name a directory with --pack, or leave --no-builtin out")
 	}
-	scope, err := o.scope.openScope(ctx, path)
+	scope, err := o.scope.openTree(ctx, tree, inside)
 	if err != nil {
 		return err
 	}
@@ -131,12 +145,31 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	s.SetTriage(triage.Run(in), in.Now)
 	var errs []error
 	for _, out := range outputs {
-		errs = append(errs, o.write(out, s))
+		errs = append(errs, o.write(out, func(w io.Writer) error { return o.encode(cached.capture(w), out, s) }))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	return o.exit(s)
+	code := o.exitCode(s)
+	if err := cached.save(code); err != nil && o.verbose {
+		fmt.Fprintf(o.Err, "holdfast: the next scan of the same files will take as long as this one: %s\n", report.Plain(err.Error()))
+	}
+	return exitWith(code)
+}
+
+// replay writes what the last scan wrote, of the same files and for the same
+// question.
+func (o *scanCommand) replay(answer *cache.Answer, outputs []output) error {
+	for i, out := range outputs {
+		err := o.write(out, func(w io.Writer) error {
+			_, err := w.Write(answer.Outputs[i])
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return exitWith(answer.Code)
 }
 
 // showsFixes reports whether an output shows how findings are mended, which takes
@@ -156,23 +189,23 @@ func (o *scanCommand) judge(ctx context.Context, s *scope, scanner scan.Scanner)
 	return result, nil, err
 }
 
-func (o *scanCommand) exit(s *report.Scan) error {
+func (o *scanCommand) exitCode(s *report.Scan) (code int) {
 	switch {
 	case s.Partial():
-		return exitError{ExitUndecided}
+		return ExitUndecided
 	case s.Blocking() > 0 && !o.exitZero:
-		return exitError{ExitProblems}
+		return ExitProblems
 	case s.Objects == 0 && len(s.All) == 0 && s.Past == nil && !o.scope.staged && !o.scope.changed: // a commit may be about other files
-		return exitError{ExitNothing}
+		return ExitNothing
 	}
-	return nil
+	return ExitOK
 }
 
 // openPath returns the tree around a path of this machine, and the path inside
 // it. The tree is the Git work tree that the path lies in, so that overlays
 // reach their bases; or the current directory, if the path is below it; or
-// else the path itself.
-func openPath(name string) (source.Tree, string, error) {
+// else the path itself. What is used of the tree is noted.
+func openPath(name string, seen *source.Seen) (source.Tree, string, error) {
 	real, err := realPath(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", fmt.Errorf("%s does not exist", report.Plain(name))
@@ -198,7 +231,7 @@ func openPath(name string) (source.Tree, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	tree, err := source.Disk(root, source.DiskOptions{})
+	tree, err := source.Disk(root, source.DiskOptions{Seen: seen})
 	return tree, filepath.ToSlash(inside), err
 }
 

@@ -53,11 +53,15 @@ type scope struct {
 
 // openScope opens the repository if anything takes it: it costs some processes.
 func (o *scopeFlags) openScope(ctx context.Context, path string) (*scope, error) {
-	tree, inside, err := openPath(path)
+	tree, inside, err := openPath(path, nil)
 	if err != nil {
 		return nil, err
 	}
-	s := &scope{tree: tree, inside: inside, narrow: o.staged || o.changed}
+	return o.openTree(ctx, tree, inside)
+}
+
+func (o *scopeFlags) openTree(ctx context.Context, tree source.Tree, inside string) (s *scope, err error) {
+	s = &scope{tree: tree, inside: inside, narrow: o.staged || o.changed}
 	compares := o.newFrom != "" || s.narrow
 	root := tree.Revision().Source
 	if _, err := os.Lstat(filepath.Join(root, ".git")); err != nil || !compares && !hasTriageFiles(tree) {

@@ -13,23 +13,25 @@ import (
 // path, in which the kernel keeps from following links. os.Root, which works
 // everywhere, needs several for each directory on the way.
 type direct struct {
-	dir *os.File
+	dir  *os.File
+	seen *Seen
 }
 
 // errIndirect says that a path has to be resolved, or that the kernel is too old.
 var errIndirect = errors.New("the path may have links in it")
 
-func newDirect(root *os.Root) *direct {
+func newDirect(root *os.Root, seen *Seen) *direct {
 	dir, err := root.Open(".")
 	if err != nil {
-		return &direct{}
+		seen.lose()
+		return &direct{seen: seen}
 	}
-	return &direct{dir}
+	return &direct{dir, seen}
 }
 
 // open returns a descriptor, which the caller closes, and its attributes.
 func (d *direct) open(name string, flags uint64) (fd int, stat unix.Stat_t, err error) {
-	if d.dir == nil || hasGitDir(name) {
+	if d.dir == nil || hasGitDir(name) { // no tree has such a directory, whatever is there
 		return -1, stat, errIndirect
 	}
 	how := unix.OpenHow{
@@ -43,14 +45,29 @@ func (d *direct) open(name string, flags uint64) (fd int, stat unix.Stat_t, err 
 			break
 		}
 	}
-	if err != nil {
-		return -1, stat, errIndirect // whoever resolves it finds out what is wrong
+	if err != nil { // whoever resolves it finds out what is wrong
+		d.missed(name, flags, err)
+		return -1, stat, errIndirect
 	}
 	if err := unix.Fstat(fd, &stat); err != nil {
 		_ = unix.Close(fd)
 		return -1, stat, err
 	}
+	d.seen.note(name, stampOf(&stat))
 	return fd, stat, nil
+}
+
+// missed notes a path that could not be opened. What a link leads to is not noted.
+func (d *direct) missed(name string, flags uint64, err error) {
+	switch {
+	case d.seen == nil:
+	case errors.Is(err, unix.ENOTDIR) && flags&unix.O_DIRECTORY != 0: // it is a file, or one is on the way
+		_, _ = d.stat(name)
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
+		d.seen.note(name, Absent)
+	default:
+		d.seen.lose()
+	}
 }
 
 // stat returns the entry of a path that has no links on its way.
@@ -92,10 +109,11 @@ func (d *direct) readFile(name string, most int64) ([]byte, error) {
 
 // readDir returns the entries of a directory, in any order.
 func (d *direct) readDir(name string) ([]Entry, error) {
-	fd, _, err := d.open(name, unix.O_RDONLY|unix.O_DIRECTORY)
+	fd, stat, err := d.open(name, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return nil, err
 	}
+	d.seen.list(name, stampOf(&stat))
 	dir := os.NewFile(uintptr(fd), name)
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
@@ -107,13 +125,43 @@ func (d *direct) readDir(name string) ([]Entry, error) {
 		var stat unix.Stat_t
 		switch err := unix.Fstatat(fd, base, &stat, unix.AT_SYMLINK_NOFOLLOW); {
 		case errors.Is(err, unix.ENOENT): // it has just gone
+			d.seen.lose()
 		case err != nil:
 			return nil, &os.PathError{Op: "stat", Path: path.Join(name, base), Err: err}
 		default:
 			entries = append(entries, entryOf(base, &stat))
+			if stat.Mode&unix.S_IFMT != unix.S_IFDIR {
+				d.seen.note(path.Join(name, base), stampOf(&stat))
+			}
 		}
 	}
 	return entries, nil
+}
+
+// Stamps returns the stamps of paths below a directory, if this system has them.
+// What is at none of them is Absent.
+func Stamps(root string, paths []string) ([]Stamp, error) {
+	dir, err := os.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	all := make([]Stamp, len(paths))
+	for i, name := range paths {
+		var stat unix.Stat_t
+		switch err := unix.Fstatat(int(dir.Fd()), name, &stat, unix.AT_SYMLINK_NOFOLLOW); {
+		case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
+		case err != nil:
+			return nil, &os.PathError{Op: "stat", Path: name, Err: err}
+		default:
+			all[i] = stampOf(&stat)
+		}
+	}
+	return all, nil
+}
+
+func stampOf(stat *unix.Stat_t) Stamp {
+	return Stamp{Inode: stat.Ino, Size: stat.Size, Mode: stat.Mode, Changed: stat.Mtim.Nano(), Meta: stat.Ctim.Nano()}
 }
 
 func entryOf(name string, stat *unix.Stat_t) Entry {

@@ -14,6 +14,7 @@ import (
 // DiskOptions limits what a disk tree reads. The zero value is the default.
 type DiskOptions struct {
 	MaxFileSize int64 // bytes; 0 means DefaultMaxFileSize
+	Seen        *Seen // notes what is used; nil for nothing
 }
 
 // Disk returns the tree below the directory root. Names ".git" do not exist in
@@ -27,7 +28,7 @@ func Disk(root string, opts DiskOptions) (Tree, error) {
 	if opts.MaxFileSize == 0 {
 		opts.MaxFileSize = DefaultMaxFileSize
 	}
-	return &diskTree{root: r, max: opts.MaxFileSize, direct: newDirect(r)}, nil
+	return &diskTree{root: r, max: opts.MaxFileSize, direct: newDirect(r, opts.Seen)}, nil
 }
 
 type diskTree struct {

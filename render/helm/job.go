@@ -234,6 +234,13 @@ func execute(ctx context.Context, l *loaded, top common.Values, res *response) e
 	}
 	for _, name := range slices.Sorted(maps.Keys(rendered)) {
 		i := byName[name]
+		if !utf8.ValidString(rendered[name]) { // no YAML, and places in it would be wrong
+			res.Problems = append(res.Problems, render.Problem{
+				Path: templates[i].source.Place.Path, Message: "the template gives bytes that are not UTF-8",
+				Hint: "Save the template, and the files that it takes in, as UTF-8.",
+			})
+			continue
+		}
 		out := output{Name: name, Place: templates[i].source.Place, Text: rendered[name], Template: i}
 		if traced := tr.outputs[i]; traced != nil && traced.text.String() == out.Text {
 			out.Segments = traced.segs

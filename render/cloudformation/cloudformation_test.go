@@ -3,6 +3,8 @@ package cloudformation_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -450,5 +452,23 @@ func walk(t *testing.T, file *source.File, v *resource.Value) {
 	}
 	for _, f := range v.Fields {
 		walk(t, file, f.Value)
+	}
+}
+
+// Templates in use are read without a mistake.
+func TestCorpora(t *testing.T) {
+	root := os.Getenv("HOLDFAST_CORPORA")
+	if root == "" {
+		t.Skip("HOLDFAST_CORPORA is not set")
+	}
+	for file, resources := range map[string]int{"cfngoat.yaml": 45, "eks.yaml": 24} {
+		content, err := os.ReadFile(filepath.Join(root, "cfngoat", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := cloudformation.Parse(nil, source.NewFile(file, content))
+		if err != nil || len(all) != 1+resources {
+			t.Errorf("%s: %d resources, %v", file, len(all)-1, err)
+		}
 	}
 }

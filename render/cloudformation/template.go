@@ -107,6 +107,7 @@ func (t *template) collect(v *resource.Value, loops map[string]string, depth int
 			t.entries[i].body = f.Value
 			continue
 		}
+		t.macro = t.macro || strings.HasSuffix(f.Value.Get("Type").Text(), "::MODULE") // which has resources of its own
 		t.names[name] = len(t.entries)
 		t.entries = append(t.entries, entry{name, f.KeySpan, f.Value, loops})
 	}

@@ -2,13 +2,14 @@
 // was made from.
 //
 //	key     what was asked for: hashed, it names the entry
-//	facts   the stamps of all files that had a part in the answer, those that were
-//	        looked for and not found, and directories that were listed
+//	facts   what was seen of all files that had a part in the answer, of those that
+//	        were looked for and not found, and of directories that were listed
 //	answer  the bytes that were written, for each output, and the exit code
 //
 // An entry whose facts hold is the answer; to find that out takes a stat for each
-// file. A stamp that is younger than the clock of the file system is fine tells
-// nothing, as for the index of Git, so that no entry is made from such files.
+// file. Where the stamp is another one, contents are compared, so that a fresh
+// checkout of the same files is the same. A stamp that is younger than the clock of
+// the file system is fine tells nothing, as for the index of Git: it is not kept.
 //
 // Entries are written under another name first, have a checksum, and go when there
 // are too many. Whatever is wrong with one, or with the directory, the scan is
@@ -23,6 +24,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,19 +34,23 @@ import (
 )
 
 const (
-	format    = "holdfast scan cache 1\n"
+	format    = "holdfast cache 1\n"
 	mostBytes = 64 << 20 // of all entries
 	mostEntry = 16 << 20
 )
 
-// The times of file systems are those of the last tick of a clock.
-const (
-	tick       = 50 * time.Millisecond
-	coarseTick = 2 * time.Second
-)
-
 // Cache is a directory of entries. An empty name is no cache.
 type Cache struct{ Dir string }
+
+// Open returns the cache in a directory, which is made when something is kept. One
+// that others can write into is none.
+func Open(dir string) Cache {
+	info, err := os.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() && isOurs(info) {
+		return Cache{Dir: dir}
+	}
+	return Cache{}
+}
 
 // Answer is what was written.
 type Answer struct {
@@ -52,8 +58,11 @@ type Answer struct {
 	Code    int
 }
 
-// Facts are the stamps of paths, by the directory that they are in.
-type Facts map[string]map[string]source.Stamp
+// Facts are what was seen in trees, by root and path.
+type Facts map[string]map[string]source.Fact
+
+// Stamps are those of files of which not even the stamp may change, by full name.
+type Stamps map[string]source.Stamp
 
 // Key hashes what was asked for.
 func Key(parts ...string) string {
@@ -65,73 +74,113 @@ func Key(parts ...string) string {
 }
 
 // Load returns the answer of the entry with a key, if there is one and its facts
-// hold.
-func (c Cache) Load(key string) (*Answer, bool) {
-	if c.Dir == "" {
+// hold. Start is when anything of them may have been looked at first.
+func (c Cache) Load(key string, start time.Time) (*Answer, bool) {
+	body, ok := c.Get(key)
+	if !ok {
 		return nil, false
 	}
-	name := c.path(key)
-	data, err := os.ReadFile(name)
+	e, ok := decode(body)
+	if !ok {
+		return nil, false
+	}
+	holds, fresh := e.hold()
+	if !holds {
+		return nil, false
+	}
+	if !fresh { // so that contents need not be compared again
+		_ = c.Save(key, start, e)
+	}
+	return e.Answer, true
+}
+
+// Entry is an answer and what it depends on.
+type Entry struct {
+	Facts  Facts
+	Stamps Stamps
+	Answer *Answer
+}
+
+// hold reports whether the facts hold, and if so whether the stamps do: those that
+// do not are made those of now.
+func (e *Entry) hold() (holds, fresh bool) {
+	names := slices.Sorted(maps.Keys(e.Stamps))
+	now, err := source.Stamps("", names)
 	if err != nil {
-		return nil, false
+		return false, false
 	}
-	body, ok := unsealed(data)
-	if !ok {
-		return nil, false
+	for i, name := range names {
+		if now[i] != e.Stamps[name] {
+			return false, false
+		}
 	}
-	answer, ok := decode(body)
-	if !ok {
-		return nil, false
+	fresh = true
+	for root, facts := range e.Facts {
+		same, err := holdIn(root, facts)
+		if err != nil {
+			return false, false
+		}
+		fresh = fresh && same
 	}
-	now := time.Now()
-	_ = os.Chtimes(name, now, now) // those that are used stay
-	return answer, true
+	return true, fresh
+}
+
+var errChanged = errors.New("something has changed")
+
+func holdIn(root string, facts map[string]source.Fact) (fresh bool, err error) {
+	names := slices.Sorted(maps.Keys(facts))
+	now, err := source.Stamps(root, names)
+	if err != nil {
+		return false, err
+	}
+	var tree source.Tree
+	fresh = true
+	for i, name := range names {
+		fact := facts[name]
+		if now[i] == fact.Stamp {
+			continue
+		}
+		if tree == nil {
+			if tree, err = source.Disk(root, source.DiskOptions{}); err != nil {
+				return false, err
+			}
+		}
+		if !fact.Holds(tree, name, now[i]) {
+			return false, errChanged
+		}
+		fresh = fresh && fact.Sum == ""
+		facts[name] = source.Fact{Stamp: now[i], Sum: fact.Sum}
+	}
+	return fresh, nil
 }
 
 // Save keeps an answer to a question that was asked at start. It says so if it
 // cannot; an answer that is not to be kept is no error.
-func (c Cache) Save(key string, start time.Time, facts Facts, answer *Answer) error {
-	if c.Dir == "" || !settled(facts, start) {
+func (c Cache) Save(key string, start time.Time, e *Entry) error {
+	for _, stamp := range e.Stamps {
+		if !stamp.SettledAt(start) {
+			return nil
+		}
+	}
+	for _, facts := range e.Facts {
+		for name, fact := range facts {
+			if !fact.Stamp.SettledAt(start) { // it must not be taken for that of the same file
+				fact.Stamp.Changed, fact.Stamp.Meta = -1, -1
+				facts[name] = fact
+			}
+		}
+	}
+	data := sealed(encode(e))
+	if c.Dir == "" || len(data) > mostEntry {
 		return nil
 	}
-	data := sealed(encode(facts, answer))
-	if len(data) > mostEntry {
-		return nil
-	}
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+	if err := c.write(key, data); err != nil {
 		return err
-	}
-	temp, err := os.CreateTemp(c.Dir, "new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = temp.Write(data)
-	if err = errors.Join(err, temp.Close()); err == nil {
-		err = os.Rename(temp.Name(), c.path(key))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temp.Name()))
 	}
 	return c.trim()
 }
 
 func (c Cache) path(key string) string { return filepath.Join(c.Dir, key) }
-
-// settled reports whether a later change would show in every stamp.
-func settled(facts Facts, start time.Time) bool {
-	for _, stamps := range facts {
-		for _, s := range stamps {
-			wait := tick
-			if s.Coarse() {
-				wait = coarseTick
-			}
-			if s != source.Absent && s.Newest().Add(wait).After(start) {
-				return false
-			}
-		}
-	}
-	return true
-}
 
 // trim removes the entries that were not used for longest, until the others are
 // few enough. What a scan left behind that was killed goes like an entry.

@@ -3,10 +3,12 @@
 package cache
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -14,71 +16,146 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-// example returns a directory with a file, and what is known of it.
-func example(t testing.TB) (dir string, facts Facts) {
+// example returns a directory with a file, and an entry that hangs on it: the file
+// was read, another looked for, and the directory listed.
+func example(t testing.TB, outputs ...[]byte) (dir string, e *Entry) {
 	t.Helper()
 	dir = t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "a"), []byte("text"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	stamps, err := source.Stamps(dir, []string{"a", "b"})
-	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skip("this system has no stamps")
+	seen := source.NewSeen()
+	tree, err := source.Disk(dir, source.DiskOptions{Seen: seen})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err != nil || stamps[0] == source.Absent || stamps[1] != source.Absent {
-		t.Fatalf("%v, %v", stamps, err)
+	_, err = tree.ReadFile("a")
+	_, list := tree.ReadDir(".")
+	_, absent := tree.Stat("b/c")
+	facts, complete := seen.Facts()
+	if err != nil || list != nil || !source.IsNotExist(absent) || !complete {
+		t.Fatalf("%v, %v, %v, complete %t", err, list, absent, complete)
 	}
-	return dir, Facts{dir: {"a": stamps[0], "b": stamps[1]}}
+	return dir, &Entry{Facts: Facts{dir: facts}, Stamps: Stamps{}, Answer: &Answer{Outputs: outputs, Code: 1}}
 }
 
 var later = time.Hour // so that all stamps are old
 
+// TestAnswersHoldAsLongAsTheirFacts keeps an answer when its files are as young as
+// can be, and when they are old: contents are compared, or stamps. Either way it
+// must hold exactly as long as a reader would see the same.
 func TestAnswersHoldAsLongAsTheirFacts(t *testing.T) {
-	dir, facts := example(t)
-	c := Cache{Dir: filepath.Join(t.TempDir(), "new", "cache")}
-	want := &Answer{Outputs: [][]byte{[]byte("text"), {}, []byte("\x00\xff")}, Code: 1}
-	if err := c.Save(Key("k"), time.Now(), facts, want); err != nil {
-		t.Fatal(err)
-	}
-	if _, ok := c.Load(Key("k")); ok {
-		t.Error("an answer is kept of a file that has just changed")
-	}
-	save := func() {
-		if err := c.Save(Key("k"), time.Now().Add(later), facts, want); err != nil {
-			t.Fatal(err)
+	for _, test := range []struct {
+		name  string
+		edit  func(dir string) error
+		holds bool
+	}{
+		{"nothing", func(string) error { return nil }, true},
+		{"the file is written again", func(dir string) error { return os.WriteFile(filepath.Join(dir, "a"), []byte("text"), 0o600) }, true},
+		{"the file is another one with the same content", func(dir string) error {
+			return errors.Join(os.Remove(filepath.Join(dir, "a")), os.WriteFile(filepath.Join(dir, "a"), []byte("text"), 0o600))
+		}, true},
+		{"its times are others", func(dir string) error { return os.Chtimes(filepath.Join(dir, "a"), time.Now(), time.Unix(1, 0)) }, true},
+		{"another content of the same size and time", func(dir string) error {
+			name := filepath.Join(dir, "a")
+			info, err := os.Stat(name)
+			if err != nil {
+				return err
+			}
+			return errors.Join(os.WriteFile(name, []byte("tex2"), 0o600), os.Chtimes(name, info.ModTime(), info.ModTime()))
+		}, false},
+		{"it can be run", func(dir string) error { return os.Chmod(filepath.Join(dir, "a"), 0o700) }, false},
+		{"it is gone", func(dir string) error { return os.Remove(filepath.Join(dir, "a")) }, false},
+		{"it is a link", func(dir string) error {
+			return errors.Join(os.Rename(filepath.Join(dir, "a"), filepath.Join(dir, ".git")), os.Symlink(".git", filepath.Join(dir, "a")))
+		}, false},
+		{"a new file", func(dir string) error { return os.WriteFile(filepath.Join(dir, "z"), nil, 0o600) }, false},
+		{"what was looked for", func(dir string) error { return os.Mkdir(filepath.Join(dir, "b"), 0o700) }, false},
+		{"a repository, which no tree shows", func(dir string) error { return os.Mkdir(filepath.Join(dir, ".git"), 0o700) }, true},
+	} {
+		for _, start := range []time.Time{time.Now().Add(-later), time.Now().Add(later)} {
+			want := [][]byte{[]byte("text"), {}, []byte("\x00\xff")}
+			dir, e := example(t, want...)
+			c := Cache{Dir: filepath.Join(t.TempDir(), "new", "cache")}
+			if err := c.Save(Key("k"), start, e); err != nil {
+				t.Fatal(err)
+			}
+			if err := test.edit(dir); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the first time renews what has another stamp
+				got, ok := c.Load(Key("k"), start)
+				if ok != test.holds || ok && (got.Code != 1 || !slices.EqualFunc(got.Outputs, want, bytes.Equal)) {
+					t.Errorf("%s, of old files %t: the answer holds %t: %v", test.name, start.After(time.Now()), ok, got)
+				}
+			}
+			if _, ok := c.Load(Key("k", ""), start); ok {
+				t.Error("another question has the same answer")
+			}
 		}
 	}
-	save()
-	if got, ok := c.Load(Key("k")); !ok || got.Code != 1 || !reflect.DeepEqual(got.Outputs, want.Outputs) {
-		t.Errorf("got %v, %v", got, ok)
-	}
-	if _, ok := c.Load(Key("k", "")); ok {
-		t.Error("another question has the same answer")
-	}
-	if err := os.WriteFile(filepath.Join(dir, "b"), nil, 0o600); err != nil {
+}
+
+// TestStamps are for files of which nobody knows what was read.
+func TestStamps(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "HEAD")
+	if err := os.WriteFile(name, []byte("text"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := c.Load(Key("k")); ok {
-		t.Error("a file is there that was not, and the answer holds")
+	stamps, err := source.Stamps("", []string{name, name + "2"})
+	if err != nil || stamps[0] == source.Absent || stamps[1] != source.Absent {
+		t.Fatalf("%v, %v", stamps, err)
 	}
-	if err := os.Remove(filepath.Join(dir, "b")); err != nil {
+	c := Cache{Dir: t.TempDir()}
+	e := &Entry{Stamps: Stamps{name: stamps[0], name + "2": stamps[1]}, Answer: &Answer{}}
+	load := func(start time.Time) bool {
+		if err := c.Save("k", start, e); err != nil {
+			t.Fatal(err)
+		}
+		_, ok := c.Load("k", start)
+		return ok
+	}
+	if load(time.Now().Add(-later)) {
+		t.Error("an answer is kept of a file in which another change might not show")
+	}
+	if !load(time.Now().Add(later)) {
+		t.Error("no answer is kept")
+	}
+	if err := os.WriteFile(name, []byte("text"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := c.Load(Key("k")); !ok {
-		t.Error("all is as it was, and the answer does not hold")
+	if _, ok := c.Load("k", time.Now()); ok {
+		t.Error("the file was written, and the answer holds")
 	}
-	if err := os.Chmod(filepath.Join(dir, "a"), 0o700); err != nil {
+}
+
+// TestOthers has directories that somebody else can write into.
+func TestOthers(t *testing.T) {
+	dir := t.TempDir()
+	for name, mode := range map[string]os.FileMode{"mine": 0o700, "read": 0o755, "all": 0o777, "group": 0o770} {
+		full := filepath.Join(dir, name)
+		if err := errors.Join(os.Mkdir(full, 0o700), os.Chmod(full, mode)); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := Open(full).Dir != "", mode&0o022 == 0; got != want {
+			t.Errorf("%s is used: %t, want %t", name, got, want)
+		}
+	}
+	if err := os.Symlink("mine", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := c.Load(Key("k")); ok {
-		t.Error("a file can be run now, and the answer holds")
+	if Open(filepath.Join(dir, "link")).Dir != "" {
+		t.Error("a link is followed")
+	}
+	if Open(filepath.Join(dir, "absent")).Dir == "" {
+		t.Error("none is made")
 	}
 }
 
 func TestBrokenEntriesAreNone(t *testing.T) {
-	_, facts := example(t)
+	_, e := example(t, []byte("text"))
 	c := Cache{Dir: t.TempDir()}
-	if err := c.Save(Key("k"), time.Now().Add(later), facts, &Answer{Outputs: [][]byte{[]byte("text")}}); err != nil {
+	if err := c.Save(Key("k"), time.Now().Add(later), e); err != nil {
 		t.Fatal(err)
 	}
 	name := c.path(Key("k"))
@@ -97,7 +174,7 @@ func TestBrokenEntriesAreNone(t *testing.T) {
 			if err := os.WriteFile(name, broken, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, ok := c.Load(Key("k")); ok {
+			if _, ok := c.Load(Key("k"), time.Now()); ok {
 				t.Fatalf("an entry is used that is broken at byte %d of %d", n, len(whole))
 			}
 		}
@@ -105,15 +182,14 @@ func TestBrokenEntriesAreNone(t *testing.T) {
 }
 
 func TestOldEntriesGo(t *testing.T) {
-	_, facts := example(t)
+	_, big := example(t, make([]byte, mostEntry-1<<16))
 	c := Cache{Dir: t.TempDir()}
-	big := &Answer{Outputs: [][]byte{make([]byte, mostEntry-1<<16)}}
 	if err := os.WriteFile(c.path("new-of-a-scan-that-was-killed"), []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for i, key := range []string{"new-of-a-scan-that-was-killed", "a", "b", "c", "d", "e", "f"} {
 		if i > 0 {
-			if err := c.Save(key, time.Now().Add(later), facts, big); err != nil {
+			if err := c.Save(key, time.Now().Add(later), big); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -137,7 +213,7 @@ func TestOldEntriesGo(t *testing.T) {
 
 // TestFullDisk keeps an answer where there is no room for it.
 func TestFullDisk(t *testing.T) {
-	_, facts := example(t)
+	_, e := example(t, make([]byte, 1<<20))
 	dir := t.TempDir()
 	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=8k"); err != nil {
 		t.Skipf("no file system can be made here: %v", err)
@@ -148,17 +224,18 @@ func TestFullDisk(t *testing.T) {
 		}
 	}()
 	c := Cache{Dir: dir}
-	if err := c.Save("k", time.Now().Add(later), facts, &Answer{Outputs: [][]byte{make([]byte, 1<<20)}}); !errors.Is(err, syscall.ENOSPC) {
+	if err := c.Save("k", time.Now().Add(later), e); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("got %v, want that no space is left", err)
 	}
+	c.Put("k", make([]byte, 1<<20))
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("%v is left behind: %v", left, err)
 	}
 }
 
 func FuzzDecode(f *testing.F) {
-	_, facts := example(f)
-	f.Add(encode(facts, &Answer{Outputs: [][]byte{[]byte("text")}, Code: 1}))
+	_, e := example(f, []byte("text"))
+	f.Add(encode(e))
 	f.Add([]byte("\xff\xff\xff\xff\x0f"))
 	f.Fuzz(func(_ *testing.T, data []byte) { decode(data) })
 }

@@ -8,65 +8,66 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-func encode(facts Facts, answer *Answer) []byte {
+func encode(e *Entry) []byte {
 	var w writer
-	w.number(uint64(len(facts)))
-	for _, root := range slices.Sorted(maps.Keys(facts)) {
-		stamps := facts[root]
-		w.text([]byte(root))
-		w.number(uint64(len(stamps)))
-		for _, name := range slices.Sorted(maps.Keys(stamps)) {
-			w.text([]byte(name))
-			s := stamps[name]
-			for _, n := range []uint64{s.Inode, uint64(s.Size), uint64(s.Mode), uint64(s.Changed), uint64(s.Meta)} {
-				w.number(n)
-			}
+	w.number(uint64(len(e.Stamps)))
+	for _, name := range slices.Sorted(maps.Keys(e.Stamps)) {
+		w.text(name)
+		w.stamp(e.Stamps[name])
+	}
+	w.number(uint64(len(e.Facts)))
+	for _, root := range slices.Sorted(maps.Keys(e.Facts)) {
+		w.text(root)
+		w.number(uint64(len(e.Facts[root])))
+		for _, name := range slices.Sorted(maps.Keys(e.Facts[root])) {
+			fact := e.Facts[root][name]
+			w.text(name)
+			w.stamp(fact.Stamp)
+			w.text(fact.Sum)
 		}
 	}
-	w.number(uint64(answer.Code))
-	w.number(uint64(len(answer.Outputs)))
-	for _, out := range answer.Outputs {
-		w.text(out)
+	w.number(uint64(e.Answer.Code))
+	w.number(uint64(len(e.Answer.Outputs)))
+	for _, out := range e.Answer.Outputs {
+		w.text(string(out))
 	}
 	return w.data
 }
 
-// decode returns the answer if the facts hold.
-func decode(data []byte) (*Answer, bool) {
+func decode(data []byte) (*Entry, bool) {
 	r := reader{data: data}
+	e := &Entry{Facts: Facts{}, Stamps: Stamps{}, Answer: &Answer{}}
 	for range r.count() {
-		if !r.holds() {
-			return nil, false
+		name := r.text()
+		e.Stamps[name] = r.stamp()
+	}
+	for range r.count() {
+		root, n := r.text(), r.count()
+		facts := make(map[string]source.Fact, n)
+		for range n {
+			name := r.text()
+			facts[name] = source.Fact{Stamp: r.stamp(), Sum: r.text()}
 		}
+		e.Facts[root] = facts
 	}
-	answer := &Answer{Code: int(r.number())}
+	e.Answer.Code = int(r.number())
 	for range r.count() {
-		answer.Outputs = append(answer.Outputs, r.text())
+		e.Answer.Outputs = append(e.Answer.Outputs, []byte(r.text()))
 	}
-	return answer, !r.bad
-}
-
-// holds reports whether the stamps of the files in a directory are what they were.
-func (r *reader) holds() bool {
-	root := string(r.text())
-	n := r.count()
-	paths, stamps := make([]string, n), make([]source.Stamp, n)
-	for i := range n {
-		paths[i] = string(r.text())
-		stamps[i] = source.Stamp{Inode: r.number(), Size: int64(r.number()), Mode: uint32(r.number()), Changed: int64(r.number()), Meta: int64(r.number())}
-	}
-	if r.bad {
-		return false
-	}
-	now, err := source.Stamps(root, paths)
-	return err == nil && slices.Equal(now, stamps)
+	return e, !r.bad && len(r.data) == 0
 }
 
 type writer struct{ data []byte }
 
 func (w *writer) number(n uint64) { w.data = binary.AppendUvarint(w.data, n) }
 
-func (w *writer) text(s []byte) {
+func (w *writer) stamp(s source.Stamp) {
+	for _, n := range []uint64{s.Inode, uint64(s.Size), uint64(s.Mode), uint64(s.Changed), uint64(s.Meta)} {
+		w.number(n)
+	}
+}
+
+func (w *writer) text(s string) {
 	w.number(uint64(len(s)))
 	w.data = append(w.data, s...)
 }
@@ -98,9 +99,15 @@ func (r *reader) count() int {
 	return int(n)
 }
 
-func (r *reader) text() []byte {
+func (r *reader) stamp() source.Stamp {
+	return source.Stamp{
+		Inode: r.number(), Size: int64(r.number()), Mode: source.Mode(r.number()), Changed: int64(r.number()), Meta: int64(r.number()),
+	}
+}
+
+func (r *reader) text() string {
 	n := r.count()
 	s := r.data[:n]
 	r.data = r.data[n:]
-	return s
+	return string(s)
 }

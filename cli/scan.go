@@ -38,7 +38,7 @@ type scanCommand struct {
 	verbose  bool
 	limit    int
 	jobs     int
-	noCache  bool
+	cache    cacheFlags
 }
 
 func newScan(a *app) *cobra.Command {
@@ -69,6 +69,7 @@ Exit codes: 0 nothing blocks, 1 findings at or above --fail-on,
 	o.scope.register(cmd)
 	o.secrets.register(cmd)
 	f := cmd.Flags()
+	o.cache.register(f)
 	f.StringVar(&o.failOn, "fail-on", "high", "lowest `severity` that gives exit code 1: info, low, medium, high, critical")
 	f.StringArrayVarP(&o.outputs, "output", "o", nil,
 		"`format` or format=file: "+strings.Join(formatNames(), ", ")+" (repeatable); text is written too, unless another goes to standard output")
@@ -76,7 +77,6 @@ Exit codes: 0 nothing blocks, 1 findings at or above --fail-on,
 	f.CountVarP(&o.quiet, "quiet", "q", "the summary only; -qq for nothing on standard output")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "also list what was passed over, and why")
 	f.IntVar(&o.limit, "limit", 20, "most findings to show on a terminal; 0 for all")
-	f.BoolVar(&o.noCache, "no-cache", false, "judge also if nothing has changed since the last scan")
 	f.IntVar(&o.jobs, "jobs", 0, "units to judge at a time; 0 for one for each processor")
 	complete(cmd, "fail-on", "info", "low", "medium", "high", "critical")
 	complete(cmd, "output", formatNames()...)
@@ -97,15 +97,24 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	start, seen := time.Now(), source.NewSeen()
+	start := time.Now()
+	var seen *source.Seen
+	if o.isReplayable() {
+		seen = source.NewSeen()
+	}
 	tree, inside, err := openPath(path, seen)
 	if err != nil {
 		return err
 	}
-	cached := o.openCache(tree.Revision().Source, inside, path, seen, start)
+	kept, err := o.cache.find(tree.Revision().Source)
+	if err != nil {
+		return err
+	}
+	cached := o.openCache(kept, tree.Revision().Source, inside, path, seen, start)
 	if answer, ok := cached.load(); ok {
 		return o.replay(answer, outputs)
 	}
+	cached = cached.prepare(o.policies.Packs)
 	policies, err := loadPolicies(o.policies.PolicyOptions)
 	if err != nil {
 		return err
@@ -119,7 +128,7 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	}
 	defer scope.Close()
 	scanner := scan.Scanner{
-		Renderers: setup.Renderers(), Evaluator: policies, Jobs: o.jobs,
+		Renderers: renderers(kept), Evaluator: policies, Jobs: o.jobs,
 		Options: render.Options{IncludeCRDs: true}, // as the loop does
 		Secrets: o.secrets.detector(o.policies.PolicyOptions),
 	}
@@ -151,8 +160,11 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 		return err
 	}
 	code := o.exitCode(s)
-	if err := cached.save(code); err != nil && o.verbose {
-		fmt.Fprintf(o.Err, "holdfast: the next scan of the same files will take as long as this one: %s\n", report.Plain(err.Error()))
+	if result.Unsteady || hasRego(policies) {
+		return exitWith(code)
+	}
+	if err := cached.save(ctx, code, scope); err != nil && o.verbose {
+		fmt.Fprintf(o.Err, "holdfast: nothing is kept for the next scan of the same files: %s\n", report.Plain(err.Error()))
 	}
 	return exitWith(code)
 }

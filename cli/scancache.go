@@ -2,17 +2,100 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/holdfast-dev/holdfast/cache"
 	"github.com/holdfast-dev/holdfast/policy"
+	"github.com/holdfast-dev/holdfast/render"
+	"github.com/holdfast-dev/holdfast/setup"
 	"github.com/holdfast-dev/holdfast/source"
 )
+
+// cacheFlags say where a scan keeps what it found out.
+type cacheFlags struct {
+	none bool
+	dir  string
+}
+
+func (o *cacheFlags) register(f *pflag.FlagSet) {
+	f.BoolVar(&o.none, "no-cache", false, "judge everything, also if nothing has changed since the last scan")
+	f.StringVar(&o.dir, "cache-dir", "", "`directory` for what scans keep; default: HOLDFAST_CACHE, or holdfast in the user's cache directory")
+}
+
+// find returns the directory, or "" for none. What is scanned may be anybody's, and
+// must not be able to say what is found in it: one inside of the root is refused.
+func (o *cacheFlags) find(root string) (string, error) {
+	if o.none {
+		return "", nil
+	}
+	dir := o.dir
+	if dir == "" {
+		dir = os.Getenv("HOLDFAST_CACHE")
+	}
+	if dir == "" {
+		user, err := os.UserCacheDir()
+		if err != nil || !filepath.IsAbs(user) {
+			return "", nil //nolint:nilerr // a scan needs none
+		}
+		dir = filepath.Join(user, "holdfast")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if inside(root, dir) {
+		if o.dir != "" {
+			return "", withHint(errors.New("--cache-dir: the directory is in what is scanned, which could say by it what is found"), "name one elsewhere, or use --no-cache")
+		}
+		return "", nil
+	}
+	return dir, nil
+}
+
+// inside reports whether a directory is below a root, by whatever links.
+func inside(root, dir string) bool {
+	for at := dir; ; at = filepath.Dir(at) {
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			return isInside(root, real)
+		}
+		if at == filepath.Dir(at) {
+			return isInside(root, dir)
+		}
+	}
+}
+
+// renderers returns those of a scan.
+func renderers(dir string) []render.Renderer {
+	kept := cache.Open(filepath.Join(dir, "renders"))
+	if dir == "" || kept.Dir == "" {
+		return setup.Renderers()
+	}
+	return setup.CachedRenderers(kept, program())
+}
+
+// program tells apart builds, also those of one version.
+func program() string {
+	name, err := os.Executable()
+	if err != nil {
+		return Version()
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return Version()
+	}
+	return fmt.Sprintf("%s %d %d", Version(), info.Size(), info.ModTime().UnixNano())
+}
 
 // scanCache is the question that a scan answers, for the cache.
 type scanCache struct {
@@ -20,85 +103,55 @@ type scanCache struct {
 	key     string
 	start   time.Time
 	root    string // of the tree
+	inside  string
 	seen    *source.Seen
-	facts   cache.Facts // about what is not in the tree
+	packs   cache.Facts
+	git     cache.Stamps
 	outputs []*capture
 }
 
-// openCache returns nil if the answer hangs on more than files.
-func (o *scanCommand) openCache(root, inside, path string, seen *source.Seen, start time.Time) *scanCache {
-	if o.noCache || o.secrets.history != "" || o.scope.newFrom != "" || o.scope.staged || o.scope.changed {
+// isReplayable reports whether the answer hangs on the files of the tree, rather
+// than on versions in the repository.
+func (o *scanCommand) isReplayable() bool {
+	return !o.cache.none && o.secrets.history == "" && o.scope.newFrom == "" && !o.scope.staged && !o.scope.changed && os.Getenv("GIT_INDEX_FILE") == ""
+}
+
+// openCache returns nil if there is none.
+func (o *scanCommand) openCache(dir, root, inside, path string, seen *source.Seen, start time.Time) *scanCache {
+	if dir == "" || seen == nil {
 		return nil
 	}
-	dir, err := os.UserCacheDir()
-	if err != nil || !filepath.IsAbs(dir) {
+	c := &scanCache{Cache: cache.Open(filepath.Join(dir, "scans")), start: start, root: root, inside: inside, seen: seen, packs: cache.Facts{}}
+	if c.Dir == "" {
 		return nil
 	}
-	if dir = filepath.Join(dir, "holdfast", "scans"); isInside(root, dir) { // nobody but the user may write there
-		return nil
-	}
-	c := &scanCache{Cache: cache.Cache{Dir: dir}, start: start, root: root, seen: seen, facts: cache.Facts{}}
-	if !c.addProgram() || !c.addGit() || !c.addPacks(o.policies.Packs) {
-		return nil
-	}
-	here, _ := os.Getwd() // outputs are written from there
-	c.key = cache.Key("scan", Version(), root, inside, path, here,
+	here, _ := os.Getwd() // outputs are written from there, and packs read
+	c.key = cache.Key("scan", program(), root, inside, path, here,
 		fmt.Sprintf("%#v %#v %#v %q %q", o.policies, o.scope, o.secrets, o.outputs, o.failOn),
 		fmt.Sprint(o.exitZero, o.quiet, o.verbose, o.limit, o.width(), o.colored(), o.terminal()),
-		start.UTC().Format("2006-01-02T15")) // waivers end
+		start.UTC().Format(time.DateOnly)) // waivers end with a day
 	return c
 }
 
-// addProgram notes this program, since builds of one version may differ.
-func (c *scanCache) addProgram() bool {
-	name, err := os.Executable()
-	return err == nil && c.add(name)
+// load returns the answer of the last time, if nothing has changed.
+func (c *scanCache) load() (*cache.Answer, bool) {
+	if c == nil {
+		return nil, false
+	}
+	return c.Load(c.key, c.start)
 }
 
-// add notes files by their absolute names.
-func (c *scanCache) add(names ...string) bool {
-	for i, name := range names {
-		names[i] = strings.TrimPrefix(filepath.ToSlash(name), "/")
+// prepare looks at what is not in the tree, before anything else does. It returns
+// nil if the answer is not to be kept.
+func (c *scanCache) prepare(packs []string) *scanCache {
+	if c == nil || !c.addPacks(packs) {
+		return nil
 	}
-	stamps, err := source.Stamps("/", names)
-	if err != nil {
-		return false
+	var err error
+	if c.git, err = c.gitStamps(); err != nil {
+		return nil
 	}
-	if c.facts["/"] == nil {
-		c.facts["/"] = map[string]source.Stamp{}
-	}
-	for i, name := range names {
-		c.facts["/"][name] = stamps[i]
-	}
-	return true
-}
-
-// addGit notes what tells the commit, what is ignored, and whose repository it is.
-func (c *scanCache) addGit() bool {
-	git := filepath.Join(c.root, ".git")
-	info, err := os.Lstat(git)
-	switch {
-	case err != nil:
-		return os.IsNotExist(err) && c.add(git)
-	case !info.IsDir(): // the repository is elsewhere
-		return false
-	}
-	names := []string{"HEAD", "packed-refs", "config", "index", "info/exclude"}
-	if head, err := os.ReadFile(filepath.Join(git, "HEAD")); err == nil {
-		if ref, ok := strings.CutPrefix(strings.TrimSpace(string(head)), "ref: "); ok && filepath.IsLocal(ref) {
-			names = append(names, ref)
-		}
-	}
-	for i, name := range names {
-		names[i] = filepath.Join(git, name)
-	}
-	if home, err := os.UserHomeDir(); err == nil && filepath.IsAbs(home) {
-		names = append(names, filepath.Join(home, ".gitconfig"))
-	}
-	if dir, err := os.UserConfigDir(); err == nil && filepath.IsAbs(dir) {
-		names = append(names, filepath.Join(dir, "git", "config"), filepath.Join(dir, "git", "ignore"))
-	}
-	return c.add(names...)
+	return c
 }
 
 // addPacks notes all files of the packs that are directories.
@@ -113,24 +166,66 @@ func (c *scanCache) addPacks(packs []string) bool {
 		}
 		seen := source.NewSeen()
 		tree, err := source.Disk(real, source.DiskOptions{Seen: seen})
-		if err != nil || source.Walk(tree, ".", func(string, source.Entry) error { return nil }) != nil {
+		if err != nil {
 			return false
 		}
-		stamps, complete := seen.Stamps()
-		if !complete {
+		err = source.Walk(tree, ".", func(name string, e source.Entry) error {
+			if e.Mode.Regular() {
+				_, err = tree.ReadFile(name)
+			}
+			return err
+		})
+		facts, complete := seen.Facts()
+		if err != nil || !complete {
 			return false
 		}
-		c.facts[real] = stamps
+		c.packs[real] = facts
 	}
 	return true
 }
 
-// load returns the answer of the last time, if nothing has changed.
-func (c *scanCache) load() (*cache.Answer, bool) {
-	if c == nil {
-		return nil, false
+// gitStamps returns the stamps of what tells the commit, what is ignored, and whose
+// repository it is.
+func (c *scanCache) gitStamps() (cache.Stamps, error) {
+	git := filepath.Join(c.root, ".git")
+	names := []string{git}
+	if info, err := os.Lstat(git); err == nil && info.IsDir() {
+		names = nil
+		files := []string{"HEAD", "packed-refs", "reftable/tables.list", "config", "config.worktree", "index", "info/exclude"}
+		if head, err := os.ReadFile(filepath.Join(git, "HEAD")); err == nil {
+			if ref, ok := strings.CutPrefix(strings.TrimSpace(string(head)), "ref: "); ok && filepath.IsLocal(ref) {
+				files = append(files, ref)
+			}
+		}
+		for _, name := range files {
+			names = append(names, filepath.Join(git, filepath.FromSlash(name)))
+		}
 	}
-	return c.Load(c.key)
+	for dir := c.inside; dir != "."; {
+		dir = path.Dir(dir)
+		names = append(names, filepath.Join(c.root, filepath.FromSlash(dir), ".gitignore"))
+	}
+	stamps, err := source.Stamps("", names)
+	if err != nil {
+		return nil, err
+	}
+	all := cache.Stamps{}
+	for i, name := range names {
+		all[name] = stamps[i]
+	}
+	return all, nil
+}
+
+// readsElsewhere reports whether what git does is said in files that nobody looked
+// at: the repository of a linked work tree, or included settings.
+func (c *scanCache) readsElsewhere() bool {
+	git := filepath.Join(c.root, ".git")
+	if info, err := os.Lstat(git); err == nil && !info.IsDir() {
+		return true
+	}
+	config, err := os.ReadFile(filepath.Join(git, "config"))
+	text := strings.ToLower(string(config))
+	return err != nil && !os.IsNotExist(err) || strings.Contains(text, "[include") || strings.Contains(text, "excludesfile")
 }
 
 // capture returns a writer that also keeps what is written.
@@ -143,30 +238,45 @@ func (c *scanCache) capture(w io.Writer) io.Writer {
 	return io.MultiWriter(w, kept)
 }
 
-// save keeps the answer for the next time.
-func (c *scanCache) save(code int) error {
-	if c == nil || code == ExitUndecided { // what went wrong may not be in the files
+// save keeps the answer for the next time. It says so if it cannot; an answer that
+// is not to be kept is no error.
+func (c *scanCache) save(ctx context.Context, code int, s *scope) error {
+	if c == nil || ctx.Err() != nil || s.unsure.Load() {
 		return nil
 	}
-	stamps, complete := c.seen.Stamps()
+	facts, complete := c.seen.Facts()
 	if !complete {
 		return nil
 	}
-	answer := &cache.Answer{Code: code}
+	e := &cache.Entry{Facts: cache.Facts{c.root: facts}, Stamps: cache.Stamps{}, Answer: &cache.Answer{Code: code}}
+	if s.repo != nil || s.asked.Load() {
+		if c.readsElsewhere() {
+			return nil
+		}
+		e.Stamps = c.git
+	} else if name := filepath.Join(c.root, ".git"); c.git[name] == source.Absent {
+		e.Stamps[name] = source.Absent
+	}
+	for root, pack := range c.packs {
+		if root != c.root {
+			e.Facts[root] = pack
+			continue
+		}
+		for name, fact := range pack { // a pack may be the tree
+			if other, ok := facts[name]; ok && other.Stamp != fact.Stamp {
+				return nil
+			} else if !ok || other.Sum == "" {
+				facts[name] = fact
+			}
+		}
+	}
+	if slices.ContainsFunc(c.outputs, func(out *capture) bool { return out.over }) {
+		return nil
+	}
 	for _, out := range c.outputs {
-		if out.over {
-			return nil
-		}
-		answer.Outputs = append(answer.Outputs, out.Bytes())
+		e.Answer.Outputs = append(e.Answer.Outputs, out.Bytes())
 	}
-	for name, stamp := range c.facts[c.root] { // a pack may be the tree
-		if other, ok := stamps[name]; ok && other != stamp {
-			return nil
-		}
-		stamps[name] = stamp
-	}
-	c.facts[c.root] = stamps
-	return c.Save(c.key, c.start, c.facts, answer)
+	return c.Save(c.key, c.start, e)
 }
 
 // capture keeps what is written to it, unless that is very much.
@@ -183,4 +293,9 @@ func (c *capture) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	return c.Buffer.Write(p)
+}
+
+// hasRego reports whether there are policies that can look at the clock.
+func hasRego(policies *setup.Policies) bool {
+	return slices.ContainsFunc(policies.Packs, func(p *policy.Pack) bool { return len(p.Modules)+len(p.Templates) > 0 })
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,6 +50,9 @@ type scope struct {
 	head   string          // commit; empty before the first one
 	base   *git.Comparison // what it is compared with; nil for nothing
 	narrow bool            // only what changed files have a part in
+
+	asked  atomic.Bool // git was asked about something
+	unsure atomic.Bool // and had no answer
 }
 
 // openScope opens the repository if anything takes it: it costs some processes.
@@ -79,6 +83,7 @@ func (o *scopeFlags) openTree(ctx context.Context, tree source.Tree, inside stri
 	if err != nil {
 		err = errors.Join(err, s.Close())
 		s.repo = nil // without git nothing can be proved, and what is not proved does not count for much
+		s.unsure.Store(true)
 	}
 	if !compares && ctx.Err() == nil {
 		return s, nil
@@ -184,7 +189,13 @@ func (s *scope) remotes(ctx context.Context) (urls []string) {
 }
 
 // withRepo calls do with the repository of the scope, if there is one.
-func (s *scope) withRepo(do func(*git.Local) error) error {
+func (s *scope) withRepo(do func(*git.Local) error) (err error) {
+	s.asked.Store(true)
+	defer func() {
+		if err != nil {
+			s.unsure.Store(true)
+		}
+	}()
 	if s.repo != nil {
 		return do(s.repo)
 	}

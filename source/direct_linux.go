@@ -1,10 +1,13 @@
 package source
 
 import (
+	"cmp"
 	"errors"
+	"io/fs"
 	"os"
 	"path"
 	"runtime"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,7 +26,6 @@ var errIndirect = errors.New("the path may have links in it")
 func newDirect(root *os.Root, seen *Seen) *direct {
 	dir, err := root.Open(".")
 	if err != nil {
-		seen.lose()
 		return &direct{seen: seen}
 	}
 	return &direct{dir, seen}
@@ -45,9 +47,8 @@ func (d *direct) open(name string, flags uint64) (fd int, stat unix.Stat_t, err 
 			break
 		}
 	}
-	if err != nil { // whoever resolves it finds out what is wrong
-		d.missed(name, flags, err)
-		return -1, stat, errIndirect
+	if err != nil {
+		return -1, stat, errIndirect // whoever resolves it finds out what is wrong
 	}
 	if err := unix.Fstat(fd, &stat); err != nil {
 		_ = unix.Close(fd)
@@ -55,19 +56,6 @@ func (d *direct) open(name string, flags uint64) (fd int, stat unix.Stat_t, err 
 	}
 	d.seen.note(name, stampOf(&stat))
 	return fd, stat, nil
-}
-
-// missed notes a path that could not be opened. What a link leads to is not noted.
-func (d *direct) missed(name string, flags uint64, err error) {
-	switch {
-	case d.seen == nil:
-	case errors.Is(err, unix.ENOTDIR) && flags&unix.O_DIRECTORY != 0: // it is a file, or one is on the way
-		_, _ = d.stat(name)
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
-		d.seen.note(name, Absent)
-	default:
-		d.seen.lose()
-	}
 }
 
 // stat returns the entry of a path that has no links on its way.
@@ -96,8 +84,10 @@ func (d *direct) readFile(name string, most int64) ([]byte, error) {
 		switch n += max(more, 0); {
 		case errors.Is(err, unix.EINTR):
 		case err != nil:
+			d.seen.lose()
 			return nil, &os.PathError{Op: "read", Path: name, Err: err}
 		case more == 0:
+			d.seen.read(name, stampOf(&stat), content[:n])
 			return content[:n], nil
 		case int64(n) > most:
 			return nil, &TooLargeError{Path: name, Size: int64(n), Limit: most}
@@ -113,7 +103,7 @@ func (d *direct) readDir(name string) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.seen.list(name, stampOf(&stat))
+	listed := stampOf(&stat)
 	dir := os.NewFile(uintptr(fd), name)
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
@@ -129,19 +119,21 @@ func (d *direct) readDir(name string) ([]Entry, error) {
 		case err != nil:
 			return nil, &os.PathError{Op: "stat", Path: path.Join(name, base), Err: err}
 		default:
-			entries = append(entries, entryOf(base, &stat))
-			if stat.Mode&unix.S_IFMT != unix.S_IFDIR {
+			e := entryOf(base, &stat)
+			entries = append(entries, e)
+			if e.Mode.Regular() {
 				d.seen.note(path.Join(name, base), stampOf(&stat))
 			}
 		}
 	}
+	d.seen.list(name, listed, entries)
 	return entries, nil
 }
 
-// Stamps returns the stamps of paths below a directory, if this system has them.
-// What is at none of them is Absent.
+// Stamps returns the stamps of paths below a directory, or of full names if that is
+// "". What is at none of them is Absent.
 func Stamps(root string, paths []string) ([]Stamp, error) {
-	dir, err := os.Open(root)
+	dir, err := os.Open(cmp.Or(root, "/"))
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +153,16 @@ func Stamps(root string, paths []string) ([]Stamp, error) {
 }
 
 func stampOf(stat *unix.Stat_t) Stamp {
-	return Stamp{Inode: stat.Ino, Size: stat.Size, Mode: stat.Mode, Changed: stat.Mtim.Nano(), Meta: stat.Ctim.Nano()}
+	return Stamp{Inode: stat.Ino, Size: stat.Size, Mode: entryOf("", stat).Mode, Changed: stat.Mtim.Nano(), Meta: stat.Ctim.Nano()}
+}
+
+// stampOfInfo returns the stamp of what was looked at by other ways.
+func stampOfInfo(info fs.FileInfo) Stamp {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return Stamp{Size: info.Size(), Mode: diskEntry(info).Mode, Changed: info.ModTime().UnixNano()}
+	}
+	return Stamp{Inode: stat.Ino, Size: stat.Size, Mode: diskEntry(info).Mode, Changed: stat.Mtim.Nano(), Meta: stat.Ctim.Nano()}
 }
 
 func entryOf(name string, stat *unix.Stat_t) Entry {

@@ -4,7 +4,10 @@ package source
 
 import (
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"syscall"
 )
 
 // direct is for kernels that keep from following links themselves.
@@ -12,13 +15,30 @@ type direct struct{}
 
 var errIndirect = errors.New("paths are resolved step by step")
 
-func newDirect(_ *os.Root, seen *Seen) *direct {
-	seen.lose()
-	return &direct{}
+func newDirect(*os.Root, *Seen) *direct { return &direct{} }
+
+// Stamps returns the stamps of paths below a directory, or of full names if that is
+// "". What is at none of them is Absent.
+func Stamps(root string, paths []string) ([]Stamp, error) {
+	all := make([]Stamp, len(paths))
+	for i, name := range paths {
+		info, err := os.Lstat(filepath.Join(root, filepath.FromSlash(name)))
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		case err != nil:
+			return nil, err
+		default:
+			all[i] = stampOfInfo(info)
+		}
+	}
+	return all, nil
 }
 
-// Stamps returns the stamps of paths below a directory, if this system has them.
-func Stamps(string, []string) ([]Stamp, error) { return nil, errors.ErrUnsupported }
+// stampOfInfo returns a stamp that never settles, since the time of the last change
+// of anything is not told: contents are compared.
+func stampOfInfo(info fs.FileInfo) Stamp {
+	return Stamp{Size: info.Size(), Mode: diskEntry(info).Mode, Changed: info.ModTime().UnixNano()}
+}
 
 func (*direct) stat(string) (Entry, error)             { return Entry{}, errIndirect }
 func (*direct) readDir(string) ([]Entry, error)        { return nil, errIndirect }

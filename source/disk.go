@@ -28,13 +28,14 @@ func Disk(root string, opts DiskOptions) (Tree, error) {
 	if opts.MaxFileSize == 0 {
 		opts.MaxFileSize = DefaultMaxFileSize
 	}
-	return &diskTree{root: r, max: opts.MaxFileSize, direct: newDirect(r, opts.Seen)}, nil
+	return &diskTree{root: r, max: opts.MaxFileSize, direct: newDirect(r, opts.Seen), seen: opts.Seen}, nil
 }
 
 type diskTree struct {
 	root   *os.Root // closed by its finalizer
 	max    int64
 	direct *direct // tried first
+	seen   *Seen
 }
 
 func (d *diskTree) Revision() Revision { return Revision{Source: d.root.Name()} }
@@ -70,7 +71,11 @@ func (d *diskTree) Readlink(name string) (string, error) {
 	if info.Mode()&fs.ModeSymlink == 0 {
 		return "", &KindError{Path: name, Mode: diskEntry(info).Mode}
 	}
-	return d.root.Readlink(real)
+	target, err := d.root.Readlink(real)
+	if err == nil {
+		d.seen.link(real, stampOfInfo(info), target)
+	}
+	return target, err
 }
 
 func (d *diskTree) ReadDir(name string) ([]Entry, error) {
@@ -89,7 +94,7 @@ func (d *diskTree) entries(name string) ([]Entry, error) {
 			return entries, err
 		}
 	}
-	f, info, err := d.open(name)
+	f, real, info, err := d.open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +109,11 @@ func (d *diskTree) entries(name string) ([]Entry, error) {
 	entries := make([]Entry, len(infos))
 	for i, info := range infos {
 		entries[i] = diskEntry(info)
+		if entries[i].Mode.Regular() {
+			d.seen.note(path.Join(real, info.Name()), stampOfInfo(info))
+		}
 	}
+	d.seen.list(real, stampOfInfo(info), entries)
 	return entries, nil
 }
 
@@ -114,7 +123,7 @@ func (d *diskTree) ReadFile(name string) ([]byte, error) {
 			return content, err
 		}
 	}
-	f, info, err := d.open(name)
+	f, real, info, err := d.open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -132,25 +141,26 @@ func (d *diskTree) ReadFile(name string) ([]byte, error) {
 	if int64(len(content)) > d.max {
 		return nil, &TooLargeError{Path: name, Size: int64(len(content)), Limit: d.max}
 	}
+	d.seen.read(real, stampOfInfo(info), content)
 	return content, nil
 }
 
-// open opens a file or directory. O_NONBLOCK keeps a FIFO from blocking us.
-func (d *diskTree) open(name string) (*os.File, fs.FileInfo, error) {
-	real, err := d.resolve(name, true)
-	if err != nil {
-		return nil, nil, err
+// open opens a file or directory, and returns where it really is. O_NONBLOCK keeps a
+// FIFO from blocking us.
+func (d *diskTree) open(name string) (f *os.File, real string, info fs.FileInfo, err error) {
+	if real, err = d.resolve(name, true); err != nil {
+		return nil, "", nil, err
 	}
-	f, err := d.root.OpenFile(real, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, absentIfNotDir(name, err)
+	if f, err = d.root.OpenFile(real, os.O_RDONLY|syscall.O_NONBLOCK, 0); err != nil {
+		d.seen.lose() // it is there, and cannot be read
+		return nil, "", nil, absentIfNotDir(name, err)
 	}
-	info, err := f.Stat()
-	if err != nil {
+	if info, err = f.Stat(); err != nil {
+		d.seen.lose()
 		f.Close()
-		return nil, nil, err
+		return nil, "", nil, err
 	}
-	return f, info, nil
+	return f, real, info, nil
 }
 
 func (d *diskTree) resolve(name string, follow bool) (string, error) {
@@ -160,6 +170,9 @@ func (d *diskTree) resolve(name string, follow bool) (string, error) {
 			return "", false, err
 		}
 		target, err := d.root.Readlink(p)
+		if err == nil {
+			d.seen.link(p, stampOfInfo(info), target)
+		}
 		return target, err == nil, err
 	})
 	if err != nil {
@@ -177,8 +190,14 @@ func (d *diskTree) lstat(name string) (fs.FileInfo, error) {
 	}
 	info, err := d.root.Lstat(name)
 	if err != nil {
-		return nil, absentIfNotDir(name, err)
+		if err = absentIfNotDir(name, err); IsNotExist(err) {
+			d.seen.note(name, Absent)
+		} else {
+			d.seen.lose()
+		}
+		return nil, err
 	}
+	d.seen.note(name, stampOfInfo(info))
 	return info, nil
 }
 

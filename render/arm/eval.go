@@ -220,6 +220,8 @@ func (t *template) declared(kind, name string) *resource.Value {
 			return unknown(v.Unknown, "{"+name+"}", nothing)
 		}
 		return v
+	case p.Get("nullable") != nil && p.Get("nullable").Bool:
+		return &resource.Value{}
 	case t.given != nil:
 		return unknown("the parameter "+name+" is not given", "{"+name+"}", nothing)
 	}
@@ -299,7 +301,7 @@ func (t *template) call(e *expression) *resource.Value {
 // structural are the functions that do not look into the values that they are given.
 var structural = map[string]bool{
 	"array": true, "length": true, "first": true, "last": true, "take": true, "skip": true, "flatten": true,
-	"items": true, "objectkeys": true, "empty": true,
+	"items": true, "objectkeys": true, "empty": true, "tryget": true,
 }
 
 func (t *template) opaque(e *expression, reason string) *resource.Value {

@@ -177,6 +177,7 @@ var functions = sync.OnceValue(func() map[string]pure {
 		"intersection": intersection,
 		"range":        numbers,
 		"items":        items,
+		"tryget":       tryGet,
 		"objectkeys":   objectKeys,
 		"flatten":      flatten,
 		"split":        split,
@@ -497,6 +498,25 @@ func items(args []*resource.Value) *resource.Value {
 	}
 	slices.SortStableFunc(out.Items, func(a, b *resource.Value) int { return strings.Compare(a.Get("key").Str, b.Get("key").Str) })
 	return out
+}
+
+// tryGet follows keys and indexes, and is null where there is nothing.
+func tryGet(args []*resource.Value) *resource.Value {
+	if len(args) < 2 {
+		return nil
+	}
+	at := args[0]
+	for _, key := range args[1:] {
+		switch {
+		case key.Kind == resource.Int && at.Kind == resource.List && key.Int >= 0 && key.Int < int64(len(at.Items)):
+			at = at.Items[key.Int]
+		case key.Kind == resource.String && fold(at, key.Str) != nil:
+			at = fold(at, key.Str)
+		default:
+			return &resource.Value{}
+		}
+	}
+	return at
 }
 
 func objectKeys(args []*resource.Value) *resource.Value {

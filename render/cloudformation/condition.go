@@ -65,7 +65,7 @@ func (t *template) truth(v *resource.Value) truth {
 		t.wrong(c, "a condition")
 		return truth{reason: "Fn::Not takes a condition"}
 	case "And", "Or":
-		return t.all2(c)
+		return t.junction(c)
 	}
 	return t.constant(v)
 }
@@ -87,8 +87,8 @@ func (t *template) constant(v *resource.Value) truth {
 	return truth{value: after.Bool}
 }
 
-// all2 evaluates Fn::And and Fn::Or: one that decides is enough.
-func (t *template) all2(c call) truth {
+// junction evaluates Fn::And and Fn::Or: one that decides is enough.
+func (t *template) junction(c call) truth {
 	args := t.arguments(c, 1)
 	if args == nil {
 		t.wrong(c, "a list of conditions")

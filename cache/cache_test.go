@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -238,4 +239,41 @@ func FuzzDecode(f *testing.F) {
 	f.Add(encode(e))
 	f.Add([]byte("\xff\xff\xff\xff\x0f"))
 	f.Fuzz(func(_ *testing.T, data []byte) { decode(data) })
+}
+
+// TestKilled kills a process that writes entries, again and again. What is found
+// then must be whole, and go on working.
+func TestKilled(t *testing.T) {
+	c := Cache{Dir: os.Getenv("CACHE_TO_FILL")}
+	e := &Entry{Stamps: Stamps{}, Answer: &Answer{Outputs: [][]byte{bytes.Repeat([]byte("text"), 1<<18)}}}
+	if c.Dir != "" {
+		for {
+			_ = c.Save("k", time.Now(), e)
+		}
+	}
+	c.Dir = filepath.Join(t.TempDir(), "cache")
+	for range 20 {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestKilled$")
+		cmd.Env = append(os.Environ(), "CACHE_TO_FILL="+c.Dir)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		var before int
+		all, _ := os.ReadDir(c.Dir)
+		before = len(all)
+		for len(all) == before || len(all) < 1 { // until it is about to write one more
+			all, _ = os.ReadDir(c.Dir)
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if got, ok := c.Load("k", time.Now()); ok && !bytes.Equal(got.Outputs[0], e.Answer.Outputs[0]) {
+			t.Fatal("an answer is cut off")
+		}
+	}
+	if err := c.Save("k", time.Now(), e); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := c.Load("k", time.Now()); !ok {
+		t.Error("nothing is kept any more")
+	}
 }

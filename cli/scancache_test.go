@@ -24,7 +24,7 @@ import (
 func cachedTree(t *testing.T) string {
 	t.Helper()
 	for name, value := range map[string]string{
-		"XDG_CACHE_HOME": t.TempDir(), "XDG_CONFIG_HOME": t.TempDir(), "HOME": t.TempDir(),
+		"HOLDFAST_CACHE": "", "XDG_CACHE_HOME": t.TempDir(), "XDG_CONFIG_HOME": t.TempDir(), "HOME": t.TempDir(),
 	} {
 		t.Setenv(name, value)
 	}
@@ -310,5 +310,142 @@ func TestScanWithoutCache(t *testing.T) {
 	}
 	if _, err := os.Lstat("holdfast"); err == nil {
 		t.Error("the cache is in the repository")
+	}
+}
+
+// TestPartialScansAreReplayed has a file that cannot be read, which stays so.
+func TestPartialScansAreReplayed(t *testing.T) {
+	dir := cachedTree(t)
+	put(t, filepath.Join(dir, "broken.yaml"), "apiVersion: v1\nkind: [\n")
+	scanned := func(args ...string) (string, int) {
+		var out bytes.Buffer
+		code := cli.Main(t.Context(), append([]string{"scan", "-o", "json"}, args...), cli.Streams{Out: &out, Err: &bytes.Buffer{}})
+		return out.String(), code
+	}
+	want, code := scanned("--no-cache")
+	before := entries(t)
+	for range 3 {
+		if got, other := scanned(); got != want || code != cli.ExitUndecided || other != code {
+			t.Errorf("exit code %d, got\n%s\nwant\n%s", other, got, want)
+		}
+	}
+	if len(entries(t)) != len(before)+1 {
+		t.Error("nothing is kept")
+	}
+	put(t, filepath.Join(dir, "broken.yaml"), "a: b\n")
+	if got := runScan(t, "-o", "json"); got != runScan(t, "-o", "json", "--no-cache") {
+		t.Errorf("the file is mended: got\n%s", got.out)
+	}
+}
+
+// TestRendersAreKept edits a chart and other files: what it does not read must not
+// have it rendered again.
+func TestRendersAreKept(t *testing.T) {
+	dir := cachedTree(t)
+	cache := t.TempDir()
+	t.Setenv("HOLDFAST_CACHE", cache)
+	renders := func() map[string]int64 {
+		found := map[string]int64{}
+		all, _ := os.ReadDir(filepath.Join(cache, "renders"))
+		for _, e := range all {
+			info, err := e.Info()
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[e.Name()] = int64(info.Sys().(*syscall.Stat_t).Ino) // a new entry is another file
+		}
+		return found
+	}
+	changed := func(before map[string]int64) (n int) {
+		for name, inode := range renders() {
+			if before[name] != inode {
+				n++
+			}
+		}
+		return n
+	}
+	same := func(name string) {
+		t.Helper()
+		if got, want := runScan(t, "-o", "json"), runScan(t, "-o", "json", "--no-cache"); got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got.out, want.out)
+		}
+	}
+	same("the first time")
+	first := renders()
+	if len(first) != 3 {
+		t.Errorf("%d renders are kept, want those of the base, the overlay and the chart", len(first))
+	}
+	put(t, filepath.Join(dir, "pod.yaml"), "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {hostPID: true, containers: [{name: c, image: nginx}]}\n")
+	same("a manifest")
+	if n := changed(first); n != 0 {
+		t.Errorf("a manifest: %d units are rendered again", n)
+	}
+	put(t, filepath.Join(dir, "chart", "values.yaml"), "host: true\n")
+	same("values")
+	if n := changed(first); n != 1 {
+		t.Errorf("values: %d units are rendered again, want 1", n)
+	}
+	put(t, filepath.Join(dir, "base", "deploy.yaml"), "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: c, image: nginx}]}\n")
+	same("a base")
+	if n := changed(first); n != 3 {
+		t.Errorf("a base: %d units were rendered again since, want 3", n)
+	}
+}
+
+// TestNoSecretsAreKept looks for secrets in all that scans keep.
+func TestNoSecretsAreKept(t *testing.T) {
+	dir := cachedTree(t)
+	cache := t.TempDir()
+	t.Setenv("HOLDFAST_CACHE", cache)
+	const secret = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
+	put(t, filepath.Join(dir, "chart", "values.yaml"), "host: true\npassword: "+secret+"\n")
+	put(t, filepath.Join(dir, "chart", "templates", "secret.yaml"), "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {password: {{ .Values.password }}}\n")
+	put(t, filepath.Join(dir, "env.txt"), "TOKEN="+secret+"\n")
+	for _, format := range []string{"text", "json", "sarif"} {
+		runScan(t, "-o", format, "-v")
+	}
+	files := 0
+	err := filepath.WalkDir(cache, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		files++
+		content, err := os.ReadFile(name)
+		if bytes.Contains(content, []byte(secret)) {
+			t.Errorf("%s holds the secret", name)
+		}
+		if info, err := e.Info(); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has the mode %v: %v", name, info.Mode(), err)
+		}
+		return err
+	})
+	if err != nil || files < 4 {
+		t.Errorf("%d files are kept: %v", files, err)
+	}
+}
+
+// TestCacheIsNotInTheTree has a repository in which somebody keeps answers ready.
+func TestCacheIsNotInTheTree(t *testing.T) {
+	dir := cachedTree(t)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	want := runScan(t, "--no-cache")
+	for _, at := range []string{dir, filepath.Join(dir, "a", "b"), filepath.Join(link, "a")} {
+		t.Setenv("HOLDFAST_CACHE", at)
+		if got := runScan(t); got != want {
+			t.Errorf("%s: got\n%s", at, got.out)
+		}
+		for _, kept := range []string{"scans", "renders"} {
+			if _, err := os.Lstat(filepath.Join(at, kept)); err == nil {
+				t.Errorf("%s/%s was made", at, kept)
+			}
+		}
+		var errs bytes.Buffer
+		code := cli.Main(t.Context(), []string{"scan", "--cache-dir", at}, cli.Streams{Out: &bytes.Buffer{}, Err: &errs})
+		if code != cli.ExitUndecided || !strings.Contains(errs.String(), "--cache-dir: the directory is in what is scanned") {
+			t.Errorf("--cache-dir %s: exit code %d, %s", at, code, errs.String())
+		}
 	}
 }

@@ -27,11 +27,27 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	testscript.Main(m, map[string]func(){
+	testscript.Main(ownCache{m}, map[string]func(){
 		"holdfast": func() {
 			os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 		},
 	})
+}
+
+// ownCache lets tests keep nothing where the user's scans do.
+type ownCache struct{ *testing.M }
+
+func (m ownCache) Run() int {
+	dir, err := os.MkdirTemp("", "holdfast-cache-")
+	if err == nil {
+		err = os.Setenv("HOLDFAST_CACHE", dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return cli.ExitUndecided
+	}
+	defer os.RemoveAll(dir)
+	return m.M.Run()
 }
 
 // TestScripts runs the transcripts in testdata/script: each is a command line
@@ -47,6 +63,7 @@ func TestScripts(t *testing.T) {
 			for _, name := range []string{"NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "KUBECONFIG"} {
 				env.Setenv(name, "")
 			}
+			env.Setenv("HOLDFAST_CACHE", os.Getenv("HOLDFAST_CACHE"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

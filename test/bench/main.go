@@ -42,9 +42,11 @@ type section struct {
 var sections = []section{
 	{"start", (*bench).start},
 	{"scan", (*bench).scan},
+	{"warm", (*bench).warm},
+	{"staged", (*bench).staged},
 	{"monorepo", (*bench).monorepo},
 	{"parts", (*bench).parts},
-	{"memory", (*bench).memory},
+	{"many", (*bench).many},
 }
 
 func main() {
@@ -62,7 +64,7 @@ func main() {
 
 func run(ctx context.Context) (err error) {
 	b := &bench{corpora: os.Getenv("HOLDFAST_CORPORA")}
-	only := flag.String("only", "", "comma-separated `sections`: start, scan, monorepo, parts, memory")
+	only := flag.String("only", "", "comma-separated `sections`: start, scan, warm, staged, monorepo, parts, many")
 	strict := flag.Bool("strict", false, "fail if a goal is missed")
 	flag.IntVar(&b.manifests, "manifests", 10_000, "`number` of generated manifests")
 	flag.IntVar(&b.apps, "apps", 2_000, "`number` of applications in the generated repository")

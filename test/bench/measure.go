@@ -118,7 +118,13 @@ func repeated(work func() error) (usage, error) {
 
 // process runs a program that may exit with any of the codes.
 func process(ctx context.Context, program string, codes []int, args ...string) (usage, error) {
+	return processIn(ctx, nil, program, codes, args...)
+}
+
+// processIn is process with more in its environment.
+func processIn(ctx context.Context, env []string, program string, codes []int, args ...string) (usage, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = append(os.Environ(), env...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	start := time.Now()

@@ -29,7 +29,7 @@ var layers = map[string]int{
 	"render/worker": 3, "render/image": 3, "render/shell": 2, "render/scalar": 2, "render/script": 3, "render/joined": 3, "render/gitops": 3,
 	"policy/cel": 4, "policy/rego": 4, "policy/remote": 4, "policy/packs": 4, "policy/admission": 4,
 	"render/manifest": 4, "render/kustomize": 4, "render/helm": 4, "render/dockerfile": 4, "render/compose": 4, "render/workflow": 4, "render/gitlab": 4, "render/azure": 4, "render/chart": 4,
-	"render/cloudformation": 4, "render/arm": 4,
+	"render/cloudformation": 4, "render/arm": 4, "render/terraform": 4, "render/plan": 4,
 	"target/kube": 4, "scan": 4, "config": 4, "fix": 4,
 	"policy/packs/check": 5,
 	"report":             5, "reconcile": 5, "setup": 5,

@@ -55,6 +55,9 @@ func (f *Fixer) documents(file *source.File) ([]resource.Document, error) {
 // Propose returns how a finding on a resource can be mended, or nil if its policy
 // does not say. Without edits the fix says why there are none.
 func (f *Fixer) Propose(ctx context.Context, one *finding.Finding, r *resource.Resource, set *resource.Set, stage policy.Stage) *finding.Fix {
+	if r.Change != nil {
+		return nil // a plan is not edited; what it was made of has a finding of its own
+	}
 	j := judged{f.Policies, r, set, stage}
 	at, err := written(r)
 	if err != nil {

@@ -151,6 +151,9 @@ func label(r *resource.Resource, p *Policy, path resource.Path) string {
 	} else if len(rest) > 0 {
 		return fmt.Sprintf("`%s` is missing here", rest)
 	}
+	if len(path) == 0 && r.Change != nil {
+		return strings.Join(r.Change.Actions, ", then ") + " is planned"
+	}
 	if p.Sensitive || r.ID.Kind == "Secret" {
 		return "the value is here (not shown)"
 	}

@@ -24,6 +24,7 @@ var preludes = map[resource.Platform][]Variable{
 	resource.AzurePipelines: azurePrelude,
 	resource.CloudFormation: cloudformationPrelude,
 	resource.ARM:            armPrelude,
+	resource.Terraform:      terraformPrelude,
 }
 
 var kubernetesPrelude = []Variable{

@@ -49,6 +49,6 @@ func (r *Result) remember(judged Judgement, set *resource.Set, stage policy.Stag
 		r.Sites = map[*finding.Finding]Site{}
 	}
 	for f, on := range judged.on {
-		r.Sites[f] = Site{on, set, stage}
+		r.Sites[f] = Site{on, set, stageIn(stage, on)}
 	}
 }

@@ -311,6 +311,15 @@ func stageOf(unit render.Unit) policy.Stage {
 	return policy.Declared
 }
 
+// stageIn returns the stage of a resource in a unit of a stage: one that a plan
+// changes is planned.
+func stageIn(stage policy.Stage, r *resource.Resource) policy.Stage {
+	if r.Change != nil {
+		return policy.Planned
+	}
+	return stage
+}
+
 // Judge evaluates all policies on all resources of a set.
 func Judge(ctx context.Context, evaluator policy.Evaluator, set *resource.Set, stage policy.Stage) Judgement {
 	return judge(ctx, evaluator, set.All, set, stage)
@@ -323,6 +332,7 @@ func judge(ctx context.Context, evaluator policy.Evaluator, some []*resource.Res
 		on:       map[*finding.Finding]*resource.Resource{},
 	}
 	for _, r := range some {
+		stage := stageIn(stage, r)
 		results := evaluator.Evaluate(ctx, r, set, stage)
 		counts := Counts{Findings: policy.Findings(r, results, stage)}
 		for _, result := range results {

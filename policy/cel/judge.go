@@ -132,7 +132,8 @@ func (c *compiled) verdict(ctx context.Context, s *subject) policy.Result {
 		return policy.Result{Policy: c.head, Verdict: policy.Error, Err: err}
 	}
 	result := policy.Result{Policy: decoded}
-	if len(decoded.Stages) > 0 && !slices.Contains(decoded.Stages, s.stage) {
+	gone := s.r.Root.Kind == resource.Null && s.r.Root.Unknown == "" // what goes away need not be as it should
+	if (gone || len(decoded.Stages) > 0) && !slices.Contains(decoded.Stages, s.stage) {
 		result.Verdict = policy.Skip
 		return result
 	}
@@ -246,6 +247,9 @@ func (v *scope) failures(failed *validation) []policy.Failure {
 		if !slices.ContainsFunc(out, func(f policy.Failure) bool { return slices.Equal(f.Path, path) }) {
 			out = append(out, policy.Failure{Path: path, Message: message})
 		}
+	}
+	if len(out) == 0 && v.r.Change != nil {
+		return []policy.Failure{{Path: resource.Path{}, Message: message}}
 	}
 	if len(out) == 0 {
 		out = append(out, policy.Failure{Path: resource.Path{resource.Key(kindKey(v.r.ID.Platform))}, Message: message})

@@ -51,6 +51,9 @@ func (a asked) unknown(s *subject) bool {
 // resource.
 func (s *subject) request() *resource.Value {
 	id := s.r.ID
+	if s.r.Change != nil {
+		return planned(s.r.Change)
+	}
 	kind := mapOf("group", textOf(id.Group), "version", textOf(id.Version), "kind", textOf(id.Kind))
 	named := mapOf("group", textOf(id.Group), "version", textOf(id.Version), "resource", textOf(policy.Plural(id.Kind)))
 	return mapOf(
@@ -61,6 +64,18 @@ func (s *subject) request() *resource.Value {
 		notYetKnown[0], &resource.Value{Unknown: "who sends the object"},
 		notYetKnown[1], &resource.Value{Unknown: "the request"}, notYetKnown[2], &resource.Value{Unknown: "the request"},
 	)
+}
+
+// planned returns what a plan asks for.
+func planned(c *resource.Change) *resource.Value {
+	actions, replaced := &resource.Value{Kind: resource.List}, &resource.Value{Kind: resource.List}
+	for _, action := range c.Actions {
+		actions.Items = append(actions.Items, textOf(action))
+	}
+	for _, path := range c.Replaced {
+		replaced.Items = append(replaced.Items, textOf(path.String()))
+	}
+	return mapOf("actions", actions, "replaced", replaced)
 }
 
 // namespaceObject returns the Namespace of the resource: null for what has none.

@@ -138,6 +138,9 @@ func (v *scope) ResolveName(name string) (any, bool) {
 	case "stage":
 		return types.String(v.stage), true
 	case "oldObject": // what is in a file is to be created
+		if v.r.Change != nil && v.r.Change.Before != nil {
+			return valueOf(v.r.Change.Before), true
+		}
 		return types.NullValue, true
 	case "request":
 		return valueOf(v.request()), true

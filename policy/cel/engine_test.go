@@ -63,7 +63,11 @@ func evaluate(t *testing.T, pack *policy.Pack, manifest string) (policy.Result, 
 
 func forget(v *resource.Value) {
 	if reason, ok := strings.CutPrefix(v.Str, "?"); ok {
+		reason, name, refers := strings.Cut(reason, " of ")
 		*v = resource.Value{Unknown: reason, Span: v.Span}
+		if refers {
+			v.Extra = &resource.Extra{Refs: []string{name}}
+		}
 	}
 	for _, item := range v.Items {
 		forget(item)

@@ -70,6 +70,10 @@ func TestLinks(t *testing.T) {
 			strings.Replace(related, "labels: {app: web}", "labels: {app: \"?chosen later\"}", 1), "unknown"},
 		{"a name is not known", "{kinds: [ServiceAccount], references: spec.accounts.name}",
 			strings.Replace(related, "{name: two}]", "{name: \"?chosen later\"}]", 1), "unknown"},
+		{"a reference to what is not known", "{kinds: [ServiceAccount], references: spec.accounts.name}",
+			strings.Replace(related, "{name: two}]", "{name: \"?the id of two\"}]", 1), "two"},
+		{"referenced by what is not known", "{kinds: [Ingress], referencedBy: spec.rules.http.paths.backend.service.name}",
+			strings.Replace(related, "{name: web}}}]", "{name: \"?the id of web\"}}}]", 1), "d"},
 		{"selected by", "{kinds: [NetworkPolicy], selectedBy: spec.podSelector, sameNamespace: true}", selectedPod, "all by-label by-expression"},
 	}
 	for _, tt := range tests {

@@ -20,6 +20,14 @@ type Composer interface {
 	Uses(tree source.Tree, dir string) []string
 }
 
+// Absorber is a Composer whose units may stand for those that they take in, which
+// are then no units of their own.
+type Absorber interface {
+	Composer
+	// Absorbs reports whether the unit at used shows in the one at user as it is.
+	Absorbs(user, used string) bool
+}
+
 // Reasons for which Discover passes over files.
 const (
 	notScanned     = "not in a format that is scanned"
@@ -113,6 +121,7 @@ func (d *discovery) account() ([]Unit, []Skipped) {
 			}
 		}
 	}
+	d.absorb()
 	var units []Unit
 	for _, unit := range d.units {
 		slices.Sort(unit.UsedBy)
@@ -140,6 +149,50 @@ func (d *discovery) account() ([]Unit, []Skipped) {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Renderer, b.Renderer))
 	})
 	return units, skipped
+}
+
+// absorb leaves out the units that others stand for. Of those that take in each
+// other one stays.
+func (d *discovery) absorb() {
+	var left []string
+	for dir, unit := range d.units {
+		a, ok := d.renderer(unit.Renderer).(Absorber)
+		if ok && slices.ContainsFunc(unit.UsedBy, func(user string) bool { return a.Absorbs(user, dir) }) {
+			left = append(left, dir)
+		}
+	}
+	slices.Sort(left)
+	gone := map[string]bool{}
+	for _, dir := range left {
+		gone[dir] = true
+	}
+	for _, dir := range left {
+		if slices.ContainsFunc(d.units[dir].UsedBy, func(user string) bool { return !gone[user] }) {
+			continue
+		}
+		gone[dir] = false
+	}
+	for dir, out := range gone {
+		if !out {
+			continue
+		}
+		for _, file := range d.units[dir].uses {
+			d.taken[file] = true
+		}
+		delete(d.units, dir)
+	}
+	for _, unit := range d.units {
+		unit.UsedBy = slices.DeleteFunc(unit.UsedBy, func(user string) bool { return d.units[user] == nil })
+	}
+}
+
+func (d *discovery) renderer(name string) Renderer {
+	for _, r := range d.renderers {
+		if r.Name() == name {
+			return r
+		}
+	}
+	return nil
 }
 
 // reason says why a file is passed over; "" if it is in a format. A link with the

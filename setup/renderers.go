@@ -18,6 +18,8 @@ import (
 	"github.com/holdfast-dev/holdfast/render/helm"
 	"github.com/holdfast-dev/holdfast/render/kustomize"
 	"github.com/holdfast-dev/holdfast/render/manifest"
+	"github.com/holdfast-dev/holdfast/render/plan"
+	"github.com/holdfast-dev/holdfast/render/terraform"
 	"github.com/holdfast-dev/holdfast/render/worker"
 	"github.com/holdfast-dev/holdfast/render/workflow"
 	"github.com/holdfast-dev/holdfast/resource"
@@ -60,7 +62,7 @@ func newPool() *worker.Pool {
 }
 
 func withRunner(runner worker.Runner) []render.Renderer {
-	renderers := []render.Renderer{kustomize.New(runner), helm.New(runner)}
+	renderers := []render.Renderer{kustomize.New(runner), helm.New(runner), terraform.New()}
 	for _, f := range formats {
 		renderers = append(renderers, render.NewFormat(f.platform, f.claims, f.parse))
 	}
@@ -73,6 +75,8 @@ func withRunner(runner worker.Runner) []render.Renderer {
 		others = append(others, render.NewContentFormat(f.platform, f.claims, f.recognises, f.parse))
 		renderers = append(renderers, others[len(others)-1])
 	}
+	plans := plan.New(nil)
+	renderers, others = append(renderers, plans), append(others, plans)
 	return append(renderers, manifest.New(others...)) // which claims what no other does
 }
 
@@ -116,9 +120,15 @@ func ReadExample(platform resource.Platform, file *source.File) ([]*resource.Res
 			return ofPlatform(platform, file)(f.parse(file))
 		}
 	}
+	if platform == resource.Terraform && plan.Recognises(file.Content) {
+		return plan.Parse(file)
+	}
 	tree, file := exampleFiles(file)
-	if platform == resource.HelmChart {
+	switch platform {
+	case resource.HelmChart:
 		return ofPlatform(platform, file)(chart.Parse(tree, file))
+	case resource.Terraform:
+		return terraform.ReadExample(tree, file)
 	}
 	for _, f := range treeFormats {
 		if f.platform == platform {

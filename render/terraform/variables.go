@@ -1,0 +1,109 @@
+package terraform
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/ext/typeexpr"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+
+	"github.com/holdfast-dev/holdfast/source"
+)
+
+func (s *scope) newVariable(name string) cty.Value {
+	b := s.mod.variables[name]
+	if b == nil {
+		return unknown("the variable " + name + " is not declared")
+	}
+	v := cty.NilVal
+	if s.parent != nil {
+		if e := s.call.attr(name); e != nil {
+			v = s.caller.eval(e)
+		}
+	} else if given, ok := s.given[name]; ok {
+		v = given
+	}
+	def := b.attr("default")
+	if v != cty.NilVal && v.IsNull() && def != nil && s.isFalse(b.attr("nullable")) {
+		v = cty.NilVal
+	}
+	if v == cty.NilVal {
+		if def == nil {
+			reason := "variable `" + name + "` has no default"
+			if s.parent != nil {
+				reason = "variable `" + name + "` is not given"
+			}
+			s.skip(b.file.span(b.DefRange()), reason)
+			return unknown(reason)
+		}
+		v = s.frame().eval(def)
+	}
+	return s.typed(b, v)
+}
+
+func (s *scope) isFalse(e hclsyntax.Expression) bool {
+	if e == nil {
+		return false
+	}
+	v, _ := s.frame().eval(e).Unmark()
+	return v.IsKnown() && !v.IsNull() && v.Type() == cty.Bool && v.False()
+}
+
+// typed converts a value to the type of a variable.
+func (s *scope) typed(b *block, v cty.Value) cty.Value {
+	e := b.attr("type")
+	if e == nil {
+		return v
+	}
+	t, defaults, diags := typeexpr.TypeConstraintWithDefaults(e)
+	if diags.HasErrors() {
+		return v // as it was written before there were types: "list"
+	}
+	if defaults != nil && !v.IsNull() {
+		v = defaults.Apply(v)
+	}
+	if t == cty.DynamicPseudoType {
+		return v
+	}
+	out, err := convert.Convert(v, t)
+	if err != nil {
+		return unknown("the value of the variable " + b.label(0) + " is not of its type: " + err.Error())
+	}
+	return out
+}
+
+// values returns what files give to the variables of a root module, the last ones
+// first heard: terraform.tfvars, terraform.tfvars.json, then *.auto.tfvars.
+func (r *run) values(m *module) map[string]cty.Value {
+	entries, err := r.tree.ReadDir(m.dir)
+	if err != nil {
+		return nil
+	}
+	var first, auto []string
+	for _, e := range entries {
+		switch {
+		case e.Mode == source.ModeDir:
+		case e.Name == "terraform.tfvars" || e.Name == "terraform.tfvars.json":
+			first = append(first, e.Name)
+		case strings.HasSuffix(e.Name, ".auto.tfvars") || strings.HasSuffix(e.Name, ".auto.tfvars.json"):
+			auto = append(auto, e.Name)
+		}
+	}
+	given := map[string]cty.Value{}
+	s := newScope(r, m)
+	for _, name := range slices.Concat(first, auto) {
+		_, body := r.parse(path.Join(m.dir, name))
+		if body == nil {
+			continue
+		}
+		for _, a := range body.Attributes {
+			if len(a.Expr.Variables()) == 0 {
+				given[a.Name] = s.frame().eval(a.Expr)
+			}
+		}
+	}
+	return given
+}

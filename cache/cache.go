@@ -46,7 +46,7 @@ type Cache struct{ Dir string }
 // that others can write into is none.
 func Open(dir string) Cache {
 	info, err := os.Lstat(dir)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() && isOurs(info) {
+	if err != nil || info.IsDir() && isOurs(info) { // writing will tell what is wrong
 		return Cache{Dir: dir}
 	}
 	return Cache{}

@@ -11,7 +11,8 @@
 //	Edit      a replacement of a Span; what lies outside stays byte for byte
 //	Recorder  a Tree that remembers what was read, looked for and listed
 //	Deps      what a Recorder remembers: the facts on which a result depends
-//	Seen      the Stamps of all that was used of a disk tree
+//	Seen      the Facts about all that was used of a disk tree
+//	Fact      the Stamp of a path, and a hash of what was seen there
 //	Stamp     what a file system says of a file beside its content
 //	Linker    a Tree that can tell where a symbolic link points
 package source

@@ -140,7 +140,7 @@ func ToAny(v *Value) any {
 // takes the other integers, json.Number, []string and map[string]string;
 // everything else becomes an unknown value.
 func FromAny(x any) *Value {
-	b := anyBuilder{slab: newSlab(1 << 10)}
+	b := anyBuilder{slab: newSlab(50)}
 	return b.value(x)
 }
 

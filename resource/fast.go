@@ -3,6 +3,7 @@ package resource
 import (
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/holdfast-dev/holdfast/source"
 )
@@ -38,8 +39,15 @@ func parseFast(file *source.File, dialect Dialect) ([]Document, bool) {
 	if !plainText(file.Content) {
 		return nil, false
 	}
-	p := &fastParser{text: string(file.Content), dialect: dialect, slab: newSlab(len(file.Content))}
+	text := textOf(file)
+	p := &fastParser{text: text, dialect: dialect, slab: newSlab(strings.Count(text, "\n"))} // a value in a line
 	return p.documents()
+}
+
+// textOf returns the content of a file as a string without a copy, of which every
+// plain scalar is a part. The content of a File never changes.
+func textOf(file *source.File) string {
+	return unsafe.String(unsafe.SliceData(file.Content), len(file.Content)) //nolint:gosec // large trees are held twice otherwise
 }
 
 // plainText reports whether text is UTF-8 without anything that has to do with

@@ -13,7 +13,7 @@ import (
 // map, text after the value, and numbers out of range are errors, all of them
 // SyntaxErrors. A byte order mark at the start is passed over.
 func ParseJSON(file *source.File) (Document, error) {
-	p := &jsonParser{file: file, text: string(file.Content), slab: newSlab(len(file.Content))}
+	p := &jsonParser{file: file, text: textOf(file), slab: newSlab(len(file.Content) / 20)}
 	if bytes.HasPrefix(file.Content, []byte("\uFEFF")) {
 		p.pos = len("\uFEFF")
 	}

@@ -12,11 +12,10 @@ type slab struct {
 // and little enough that one kept Value does not keep much.
 const maxSlab = 128
 
-// newSlab returns a slab for a text of some length in bytes. Manifests have a
-// value in about 20 bytes.
-func newSlab(length int) slab {
-	n := min(length/20+4, maxSlab)
-	return slab{chunk: n/8 + 1, values: make([]Value, 0, n), fields: make([]Field, 0, n*3/4)}
+// newSlab returns a slab for about so many values.
+func newSlab(values int) slab {
+	n := min(values+4, maxSlab)
+	return slab{chunk: n/8 + 1, values: make([]Value, 0, n), fields: make([]Field, 0, n*7/8)}
 }
 
 func (s *slab) value() *Value {

@@ -18,8 +18,8 @@ const (
 	// softLimit is the memory, in bytes, near which garbage is collected more often
 	// than usual. That would cost more and more if much more than usualShare of it
 	// were in use, so that then there is no such limit.
-	softLimit  = 355 << 20
-	usualShare = 280 << 20
+	softLimit  = 320 << 20
+	usualShare = 260 << 20
 )
 
 // paceCollector puts the first garbage collection off, and has later ones keep

@@ -27,7 +27,7 @@ func hasConfig(tree source.Tree, dir string) bool {
 
 // Uses returns the files of a module, and the directories of the modules that it
 // calls, and those call.
-func (*renderer) Uses(tree source.Tree, dir string) []string {
+func (r *renderer) Uses(tree source.Tree, dir string) []string {
 	seen := map[string]bool{dir: true}
 	var uses []string
 	queue := []string{dir}
@@ -65,8 +65,29 @@ func (*renderer) Uses(tree source.Tree, dir string) []string {
 			}
 		}
 	}
+	r.calls(seen, dir)
 	slices.Sort(uses)
 	return slices.Compact(uses)
+}
+
+// calls notes the directories that are called, so that they are kept when parsed.
+func (r *renderer) calls(called map[string]bool, by string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.callees == nil {
+		r.callees = map[string]bool{}
+	}
+	for dir := range called {
+		if dir != by {
+			r.callees[dir] = true
+		}
+	}
+}
+
+func (r *renderer) shared(dir string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.callees[dir]
 }
 
 const lockFile = ".terraform.lock.hcl"

@@ -10,7 +10,8 @@ import (
 // emit makes the resources of a module's instance, and those of the modules that it
 // calls.
 func (s *scope) emit() {
-	declare := !s.declared[s.mod]
+	// What a root that is no trial of a module declares is judged with that module.
+	declare := !s.declared[s.mod] && (s.parent == nil || s.Absorbs(s.dir, s.mod.dir))
 	s.declared[s.mod] = true
 	for _, b := range s.mod.blocks {
 		if s.ctx.Err() != nil {

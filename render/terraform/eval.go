@@ -2,7 +2,6 @@ package terraform
 
 import (
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -105,71 +104,40 @@ func (f frame) traverse(e *hclsyntax.ScopeTraversalExpr) cty.Value {
 // variables returns what an expression reads, as the variables of its context,
 // with the marks of all of it; and whether it is not too much.
 func (f frame) variables(e hclsyntax.Expression) (map[string]cty.Value, cty.ValueMarks, bool) {
-	free := e.Variables()
-	if len(free) == 0 {
-		return nil, nil, true
+	in := f.mod.look(e)
+	if len(in.free) == 0 {
+		return nil, nil, in.loops <= maxLoops
 	}
 	var roots node
-	marks := cty.ValueMarks{}
+	var marks cty.ValueMarks
 	work, largest := 0, 0
-	attrs := map[string][]string{} // of resources, by address
-	for _, t := range free {
-		f.wanted(t, attrs, e)
-	}
-	for _, t := range free {
-		value, rest := f.resolve(t, attrs)
+	for _, t := range in.free {
+		value, rest := f.resolve(t, in)
 		n := size(value, maxWork)
 		work, largest = work+n, max(largest, n)
 		if work >= maxWork {
 			return nil, nil, false
 		}
-		for m := range valueMarks(value) {
-			marks[m] = struct{}{}
+		if value.IsMarked() {
+			_, more := value.Unmark()
+			if marks == nil {
+				marks = cty.ValueMarks{}
+			}
+			maps.Copy(marks, more)
 		}
 		roots.put(t[:len(t)-len(rest)], value)
 	}
-	if !withinLoops(e, largest) {
-		return nil, nil, false
+	steps := 1
+	for range in.loops {
+		if steps *= max(largest/16, 1); steps > maxWork {
+			return nil, nil, false
+		}
 	}
 	vars := make(map[string]cty.Value, len(roots.children))
 	for name, child := range roots.children {
 		vars[name] = child.object()
 	}
 	return vars, marks, true
-}
-
-func valueMarks(v cty.Value) cty.ValueMarks {
-	if v.IsMarked() {
-		_, marks := v.Unmark()
-		return marks
-	}
-	return nil
-}
-
-// withinLoops reports whether the loops of an expression, in each other, over
-// values of a size end in time.
-func withinLoops(e hclsyntax.Expression, largest int) bool {
-	deepest, depth := 0, 0
-	_ = hclsyntax.Walk(e, &loops{func(in int) { depth += in; deepest = max(deepest, depth) }})
-	steps := 1
-	for range deepest {
-		if steps *= max(largest/16, 1); steps > maxWork {
-			return false
-		}
-	}
-	return true
-}
-
-type loops struct{ step func(int) }
-
-func (l *loops) Enter(n hclsyntax.Node) hcl.Diagnostics { l.count(n, 1); return nil }
-func (l *loops) Exit(n hclsyntax.Node) hcl.Diagnostics  { l.count(n, -1); return nil }
-
-func (l *loops) count(n hclsyntax.Node, by int) {
-	switch n.(type) {
-	case *hclsyntax.ForExpr, *hclsyntax.SplatExpr:
-		l.step(by)
-	}
 }
 
 // node is an object that is put together from parts.
@@ -216,49 +184,6 @@ func stepName(step hcl.Traverser) string {
 		}
 	}
 	return ""
-}
-
-// wanted notes which attributes of a resource an expression asks for: the one that
-// follows, or all that are named anywhere in it.
-func (f frame) wanted(t hcl.Traversal, attrs map[string][]string, e hclsyntax.Expression) {
-	address, n := resourceAddress(t)
-	if address == "" {
-		return
-	}
-	if len(t) > n {
-		if name, ok := t[n].(hcl.TraverseAttr); ok && !slices.Contains(attrs[address], everything) {
-			attrs[address] = append(attrs[address], name.Name)
-			return
-		}
-	}
-	attrs[address] = append([]string{everything}, namesIn(e)...)
-}
-
-// everything stands for all attributes of a resource that are written.
-const everything = "*"
-
-// namesIn returns the names of all attributes that an expression mentions.
-func namesIn(e hclsyntax.Expression) (names []string) {
-	add := func(t hcl.Traversal) {
-		for _, step := range t {
-			switch step.(type) {
-			case hcl.TraverseAttr, hcl.TraverseIndex:
-				if name := stepName(step); name != "" && !slices.Contains(names, name) {
-					names = append(names, name)
-				}
-			}
-		}
-	}
-	_ = hclsyntax.VisitAll(e, func(n hclsyntax.Node) hcl.Diagnostics {
-		switch n := n.(type) {
-		case *hclsyntax.ScopeTraversalExpr:
-			add(n.Traversal)
-		case *hclsyntax.RelativeTraversalExpr:
-			add(n.Traversal)
-		}
-		return nil
-	})
-	return names
 }
 
 // resourceAddress returns the address of the resource that a reference begins with,

@@ -214,32 +214,32 @@ func isMeta(name string) bool {
 	return false
 }
 
-// object returns the resource as an expression sees it, with the attributes that
-// are written and those that are wanted.
-func (i *instance) object(names []string) cty.Value {
-	out := map[string]cty.Value{}
-	for name := range i.block.Body.Attributes {
-		if !isMeta(name) {
-			out[name] = i.attr(name)
-		}
-	}
-	for _, b := range i.block.Body.Blocks {
-		name := b.Type
-		if name == "dynamic" && len(b.Labels) > 0 {
-			name = b.Labels[0]
-		}
+// object returns the resource as an expression sees it: with the attributes that
+// are asked for, and with all that are written if those are too.
+func (i *instance) object(names []string, all bool) cty.Value {
+	out := make(map[string]cty.Value, len(names)+1)
+	add := func(name string) {
 		if _, ok := out[name]; !ok && !isMeta(name) {
 			out[name] = i.attr(name)
 		}
 	}
 	for _, name := range names {
-		if _, ok := out[name]; !ok && name != everything {
-			out[name] = i.attr(name)
+		add(name)
+	}
+	if !all {
+		return cty.ObjectVal(out)
+	}
+	for name := range i.block.Body.Attributes {
+		add(name)
+	}
+	for _, b := range i.block.Body.Blocks {
+		if b.Type == "dynamic" && len(b.Labels) > 0 {
+			add(b.Labels[0])
+		} else {
+			add(b.Type)
 		}
 	}
-	if _, ok := out["id"]; !ok {
-		out["id"] = i.attr("id")
-	}
+	add("id")
 	return cty.ObjectVal(out)
 }
 

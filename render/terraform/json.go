@@ -1,6 +1,10 @@
 package terraform
 
-import "github.com/hashicorp/hcl/v2/hclsyntax"
+import (
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/holdfast-dev/holdfast/render"
+)
 
 // parseJSON reads a file in JSON as the blocks that it stands for.
-func (r *run) parseJSON(f *file) *hclsyntax.Body { return nil }
+func parseJSON(f *file) (*hclsyntax.Body, []render.Problem) { return nil, nil }

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -40,6 +41,9 @@ type module struct {
 	outputs   map[string]*block
 	locals    map[string]*attribute
 	providers []*block
+
+	mu    sync.Mutex
+	looks map[hclsyntax.Expression]*looks
 }
 
 // block is a block at the top of a file.
@@ -78,49 +82,83 @@ type attribute struct {
 	file *file
 }
 
-// module loads the configuration in a directory; nil if there is none.
+// module loads the configuration in a directory; nil if there is none. A module that
+// several roots call is parsed once.
 func (r *run) module(dir string) *module {
 	if m, ok := r.modules[dir]; ok {
 		return m
 	}
-	m := &module{
-		dir: dir, resources: map[string]*block{}, calls: map[string]*block{}, variables: map[string]*block{},
-		outputs: map[string]*block{}, locals: map[string]*attribute{},
-	}
 	r.modules[dir] = nil
-	entries, err := r.tree.ReadDir(dir)
-	if err != nil {
+	texts, unread := r.read(dir)
+	r.problems = append(r.problems, unread...)
+	if len(texts) == 0 {
 		return nil
 	}
-	var names, overrides []string
+	key := keyOf(texts)
+	p := r.kept(dir, key)
+	if p == nil {
+		p = r.load(dir, texts)
+		r.keep(dir, key, p)
+	}
+	r.problems = append(r.problems, p.problems...)
+	for _, f := range p.files {
+		r.know(f)
+	}
+	r.modules[dir] = p.module
+	return p.module
+}
+
+// text is a file that is not parsed yet.
+type text struct {
+	name    string
+	content []byte
+}
+
+// read reads the files of a module: overrides last.
+func (r *run) read(dir string) (all []text, unread []render.Problem) {
+	entries, err := r.tree.ReadDir(dir)
+	if err != nil {
+		return nil, nil
+	}
 	has := map[string]bool{}
 	for _, e := range entries {
 		has[e.Name] = true
 	}
-	for _, e := range entries {
-		switch {
-		case e.Mode == source.ModeDir || !isConfig(e.Name) || strings.HasPrefix(e.Name, ".") || has[tofuName(e.Name)]:
-		case isOverride(e.Name):
-			overrides = append(overrides, e.Name)
-		default:
-			names = append(names, e.Name)
+	for _, overrides := range []bool{false, true} {
+		for _, e := range entries {
+			if e.Mode == source.ModeDir || !isConfig(e.Name) || strings.HasPrefix(e.Name, ".") || has[tofuName(e.Name)] || isOverride(e.Name) != overrides {
+				continue
+			}
+			name := path.Join(dir, e.Name)
+			content, err := r.tree.ReadFile(name)
+			if err != nil {
+				unread = append(unread, render.AsProblem(name, err))
+				continue
+			}
+			all = append(all, text{name, content})
 		}
 	}
-	if len(names)+len(overrides) == 0 {
-		return nil
+	return all, unread
+}
+
+// load parses the files of a module.
+func (r *run) load(dir string, texts []text) *parsed {
+	m := &module{
+		dir: dir, resources: map[string]*block{}, calls: map[string]*block{}, variables: map[string]*block{},
+		outputs: map[string]*block{}, locals: map[string]*attribute{},
 	}
-	for _, name := range names {
-		if f, body := r.parse(path.Join(dir, name)); body != nil {
+	p := &parsed{module: m}
+	for _, t := range texts {
+		f, body := r.parse(p, t)
+		switch {
+		case body == nil:
+		case isOverride(path.Base(t.name)):
+			m.override(f, body)
+		default:
 			m.add(f, body)
 		}
 	}
-	for _, name := range overrides {
-		if f, body := r.parse(path.Join(dir, name)); body != nil {
-			m.override(f, body)
-		}
-	}
-	r.modules[dir] = m
-	return m
+	return p
 }
 
 // tofuName returns the name of the file by which OpenTofu replaces another one.
@@ -139,24 +177,22 @@ func isOverride(name string) bool {
 	return base == "override" || strings.HasSuffix(base, "_override")
 }
 
-// parse reads a file. What is wrong with it is a problem, and of what it holds as
+// parse parses a file. What is wrong with it is a problem, and of what it holds as
 // much as can be read is taken.
-func (r *run) parse(name string) (*file, *hclsyntax.Body) {
-	content, err := r.tree.ReadFile(name)
-	if err != nil {
-		r.problems = append(r.problems, render.AsProblem(name, err))
-		return nil, nil
-	}
-	f := r.newFile(name, content)
-	if reason := tooDeep(content); reason != "" {
-		r.problems = append(r.problems, render.Problem{Path: name, Message: reason})
+func (r *renderer) parse(p *parsed, t text) (*file, *hclsyntax.Body) {
+	f := r.newFile(t.name, t.content)
+	p.files = append(p.files, f)
+	if reason := tooDeep(t.content); reason != "" {
+		p.problems = append(p.problems, render.Problem{Path: t.name, Message: reason})
 		return f, nil
 	}
-	if strings.HasSuffix(name, ".json") {
-		return f, r.parseJSON(f)
+	if strings.HasSuffix(t.name, ".json") {
+		body, problems := parseJSON(f)
+		p.problems = append(p.problems, problems...)
+		return f, body
 	}
-	parsed, diags := hclsyntax.ParseConfig(content, name, hcl.Pos{Line: 1, Column: 1, Byte: f.base})
-	r.report(f, diags)
+	parsed, diags := hclsyntax.ParseConfig(t.content, t.name, hcl.Pos{Line: 1, Column: 1, Byte: f.base})
+	p.problems = append(p.problems, f.mistakes(diags)...)
 	if parsed == nil {
 		return f, nil
 	}
@@ -165,27 +201,23 @@ func (r *run) parse(name string) (*file, *hclsyntax.Body) {
 }
 
 // newFile gives a file its place among all that this program reads.
-func (r *run) newFile(name string, content []byte) *file {
+func (r *renderer) newFile(name string, content []byte) *file {
 	size := int64(len(content)) + 1
-	f := &file{source.NewFile(name, content), int(r.next.Add(size) - size)}
-	r.files = append(r.files, f)
-	return f
+	return &file{source.NewFile(name, content), int(r.next.Add(size) - size)}
 }
 
-func (r *run) report(f *file, diags hcl.Diagnostics) {
+func (f *file) mistakes(diags hcl.Diagnostics) (all []render.Problem) {
 	for _, d := range diags {
-		if d.Severity != hcl.DiagError {
+		if d.Severity != hcl.DiagError || len(all) >= maxProblems {
 			continue
 		}
 		p := render.Problem{Path: f.Path, Message: lower(d.Summary) + ": " + strings.TrimSuffix(d.Detail, ".")}
 		if d.Subject != nil {
 			p.Position = f.Position(d.Subject.Start.Byte - f.base)
 		}
-		r.problems = append(r.problems, p)
-		if len(r.problems) >= maxProblems {
-			return
-		}
+		all = append(all, p)
 	}
+	return all
 }
 
 func lower(text string) string {

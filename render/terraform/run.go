@@ -55,6 +55,12 @@ func (r *run) fileAt(offset int) *file {
 	return r.files[i]
 }
 
+// know takes in a file, in the order of offsets.
+func (r *run) know(f *file) {
+	i := sort.Search(len(r.files), func(i int) bool { return r.files[i].base > f.base })
+	r.files = slices.Insert(r.files, i, f)
+}
+
 // place returns the place of a span.
 func (r *run) place(span source.Span) (resource.Location, bool) {
 	f := r.fileAt(span.Start)

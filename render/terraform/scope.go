@@ -3,6 +3,7 @@ package terraform
 import (
 	"fmt"
 	"path"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -72,9 +73,9 @@ func (r *run) root(m *module) *scope {
 
 func (s *scope) frame() frame { return frame{scope: s} }
 
-// resolve evaluates the first steps of a reference, and returns the rest. Without
-// attrs the reference is all that is asked for; else these are, by address.
-func (f frame) resolve(t hcl.Traversal, attrs map[string][]string) (cty.Value, hcl.Traversal) {
+// resolve evaluates the first steps of a reference, and returns the rest. With
+// looks it is a part of an expression, else nothing but it is asked for.
+func (f frame) resolve(t hcl.Traversal, in *looks) (cty.Value, hcl.Traversal) {
 	root := t.RootName()
 	if v, ok := f.bound[root]; ok {
 		return v, t[1:]
@@ -93,12 +94,12 @@ func (f frame) resolve(t hcl.Traversal, attrs map[string][]string) (cty.Value, h
 	case (root == "terraform" || root == "tofu") && name == "workspace":
 		return cty.StringVal("default"), t[2:]
 	case root == "module" && name != "":
-		return f.moduleValue(t, attrs)
+		return f.moduleValue(t, in)
 	case root == "self":
 		return unknown("self is known while provisioners run"), nil
 	}
 	if address, n := resourceAddress(t); address != "" {
-		return f.resourceValue(address, n, t, attrs)
+		return f.resourceValue(address, n, t, in)
 	}
 	return unknown("nothing is called " + root + " here"), nil
 }
@@ -158,17 +159,17 @@ func (s *scope) output(name string) cty.Value {
 }
 
 // resourceValue evaluates a reference to a resource.
-func (f frame) resourceValue(address string, n int, t hcl.Traversal, attrs map[string][]string) (cty.Value, hcl.Traversal) {
+func (f frame) resourceValue(address string, n int, t hcl.Traversal, in *looks) (cty.Value, hcl.Traversal) {
 	b := f.mod.resources[address]
 	if b == nil {
-		return unknown("the resource " + address + " is not declared"), nil
+		return cty.DynamicVal.WithMarks(cty.NewValueMarks(because("the resource "+address+" is not declared"), refers(f.prefix+address))), nil
 	}
 	x := f.expand(b)
 	full := f.prefix + address
 	if x.reason != "" {
 		return cty.DynamicVal.WithMarks(cty.NewValueMarks(because(x.reason), refers(full+anyInstance))), nil
 	}
-	if attrs == nil { // only this one is asked for
+	if in == nil { // only this one is asked for
 		if i := x.index(t[n:]); i != nil {
 			if x.single == nil {
 				n++
@@ -178,21 +179,22 @@ func (f frame) resourceValue(address string, n int, t hcl.Traversal, attrs map[s
 					return i.attr(step.Name), t[n+1:]
 				}
 			}
-			return i.object(nil), t[n:]
+			return i.object(nil, true), t[n:]
 		}
+		return x.value(func(i *instance) cty.Value { return i.object(nil, true) }), t[n:]
 	}
-	names := attrs[address]
-	if x.single != nil && len(t) > n && len(names) > 0 && names[0] != everything {
+	names, all := in.wants(address)
+	if x.single != nil && len(t) > n && !all {
 		if step, ok := t[n].(hcl.TraverseAttr); ok {
 			return x.single.attr(step.Name), t[n+1:]
 		}
 	}
-	return x.value(func(i *instance) cty.Value { return i.object(names) }), t[n:]
+	return x.value(func(i *instance) cty.Value { return i.object(names, all) }), t[n:]
 }
 
 // moduleValue evaluates a reference to a module: to one output, or to all that are
 // asked for.
-func (f frame) moduleValue(t hcl.Traversal, attrs map[string][]string) (cty.Value, hcl.Traversal) {
+func (f frame) moduleValue(t hcl.Traversal, in *looks) (cty.Value, hcl.Traversal) {
 	name := stepName(t[1])
 	b := f.mod.calls[name]
 	if b == nil {
@@ -207,35 +209,30 @@ func (f frame) moduleValue(t hcl.Traversal, attrs map[string][]string) (cty.Valu
 			return one.output(step.Name), t[3:]
 		}
 	}
-	if attrs == nil && len(t) > 3 {
+	if in == nil && len(t) > 3 {
 		if i := c.index(t[2:]); i != nil {
 			if step, is := t[3].(hcl.TraverseAttr); is {
 				return c.scopes[i].output(step.Name), t[4:]
 			}
 		}
 	}
-	names := attrs["module."+name]
-	return c.value(func(i *instance) cty.Value { return c.scopes[i].all(names) }), t[2:]
+	var names []string
+	all := true
+	if in != nil {
+		names, all = in.wants("module." + name)
+	}
+	return c.value(func(i *instance) cty.Value { return c.scopes[i].all(names, all) }), t[2:]
 }
 
 // all returns the outputs of a module: those that are named, or all.
-func (s *scope) all(names []string) cty.Value {
+func (s *scope) all(names []string, all bool) cty.Value {
 	out := map[string]cty.Value{}
 	for name := range s.mod.outputs {
-		if len(names) <= 1 || containsName(names, name) {
+		if all || slices.Contains(names, name) {
 			out[name] = s.output(name)
 		}
 	}
 	return cty.ObjectVal(out)
-}
-
-func containsName(names []string, name string) bool {
-	for _, one := range names {
-		if one == name {
-			return true
-		}
-	}
-	return false
 }
 
 // variable evaluates a variable.

@@ -29,6 +29,7 @@ import (
 	"context"
 	"path"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/holdfast-dev/holdfast/render"
@@ -44,6 +45,11 @@ func New() render.Renderer { return &renderer{} }
 
 type renderer struct {
 	next atomic.Int64 // offset at which the next file begins
+
+	mu      sync.Mutex
+	modules map[string]*parsed // by directory
+	size    int                // of their files, in bytes
+	callees map[string]bool    // directories that some module calls
 }
 
 var _ render.Composer = (*renderer)(nil)

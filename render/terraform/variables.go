@@ -10,6 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 
+	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -95,7 +96,16 @@ func (r *run) values(m *module) map[string]cty.Value {
 	given := map[string]cty.Value{}
 	s := newScope(r, m)
 	for _, name := range slices.Concat(first, auto) {
-		_, body := r.parse(path.Join(m.dir, name))
+		name = path.Join(m.dir, name)
+		content, err := r.tree.ReadFile(name)
+		if err != nil {
+			r.problems = append(r.problems, render.AsProblem(name, err))
+			continue
+		}
+		var p parsed
+		f, body := r.parse(&p, text{name, content})
+		r.know(f)
+		r.problems = append(r.problems, p.problems...)
 		if body == nil {
 			continue
 		}

@@ -154,6 +154,9 @@ func label(r *resource.Resource, p *Policy, path resource.Path) string {
 	if len(path) == 0 && r.Change != nil {
 		return strings.Join(r.Change.Actions, ", then ") + " is planned"
 	}
+	if len(path) == 0 {
+		return "is declared here"
+	}
 	if p.Sensitive || r.ID.Kind == "Secret" {
 		return "the value is here (not shown)"
 	}

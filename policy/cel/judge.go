@@ -248,7 +248,7 @@ func (v *scope) failures(failed *validation) []policy.Failure {
 			out = append(out, policy.Failure{Path: path, Message: message})
 		}
 	}
-	if len(out) == 0 && v.r.Change != nil {
+	if len(out) == 0 && (v.r.Change != nil || v.r.ID.Platform == resource.Terraform) { // no value says what it is
 		return []policy.Failure{{Path: resource.Path{}, Message: message}}
 	}
 	if len(out) == 0 {

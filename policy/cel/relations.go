@@ -201,7 +201,14 @@ func (g *group) linked(relation *policy.Relation, r *resource.Resource) (found [
 		return found, open
 	case policy.ReferencedBy:
 		x := g.index(relation, func(r *resource.Resource) ([]string, string) { return texts(r, relation.Paths) })
-		return x.byKey[r.ID.Name], x.open
+		for _, name := range namesOf(r) {
+			for _, one := range x.byKey[name] {
+				if !slices.Contains(found, one) {
+					found = append(found, one)
+				}
+			}
+		}
+		return found, x.open
 	case policy.Selects:
 		x := g.index(relation, labelKeys)
 		for _, path := range relation.Paths {
@@ -254,7 +261,26 @@ func nameOf(r *resource.Resource) ([]string, string) {
 	if name != nil && name.Unknown != "" {
 		return nil, name.Unknown
 	}
-	return []string{r.ID.Name}, ""
+	return namesOf(r), ""
+}
+
+// givenNames are the arguments that give a resource of Terraform the name by which
+// others know it that do not refer to its address.
+var givenNames = []string{"name", "bucket", "function_name"}
+
+// namesOf returns the names of a resource: that of its object or its address, and
+// the one that is given in the cloud.
+func namesOf(r *resource.Resource) []string {
+	names := []string{r.ID.Name}
+	if r.ID.Platform != resource.Terraform {
+		return names
+	}
+	for _, key := range givenNames {
+		if given := r.Root.Get(key); given.Text() != "" && len(given.Refs()) == 0 {
+			names = append(names, given.Text())
+		}
+	}
+	return names
 }
 
 // texts returns the texts at paths of keys, through all items of lists, and why not

@@ -59,6 +59,9 @@ func (id ID) APIVersion() string {
 
 // String returns what people write: "Deployment payments/api".
 func (id ID) String() string {
+	if id.Platform == Terraform && strings.Contains(id.Name, id.Kind) {
+		return id.Name // an address, which says the kind
+	}
 	if id.Namespace == "" {
 		return strings.TrimSuffix(id.Kind+" "+id.Name, " ") // files of settings have no name
 	}

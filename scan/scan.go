@@ -84,7 +84,9 @@ type Judgement struct {
 	Verdicts policy.Tally
 	ByObject map[string]Counts // by resource.ID.Key
 
-	on map[*finding.Finding]*resource.Resource
+	on     map[*finding.Finding]*resource.Resource
+	count  int            // of resources
+	marked []*source.File // that they are written in, with comments for Holdfast
 }
 
 // Counts are the verdicts on one resource, and its findings.
@@ -102,8 +104,11 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 		return nil, err
 	}
 	rendered := make([]*render.Result, len(units))
+	early := make([]*Judgement, len(units))
 	err = s.each(ctx, "rendering", len(units), func(ctx context.Context, i int) (err error) {
-		rendered[i], err = s.unit(ctx, tree, units[i])
+		if rendered[i], err = s.unit(ctx, tree, units[i]); err == nil && closed(rendered[i]) && !s.Keep {
+			early[i] = s.early(ctx, units[i], rendered[i])
+		}
 		return err
 	})
 	if err != nil {
@@ -121,11 +126,16 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	judged := make([]Judgement, len(units))
 	sets := make([]*resource.Set, len(units))
 	err = s.each(ctx, "judging", len(units), func(ctx context.Context, i int) error {
+		if i < len(early) && early[i] != nil {
+			judged[i] = *early[i]
+			return nil
+		}
 		sets[i] = written
 		if units[i].Composed() || closed(rendered[i]) {
 			sets[i] = resource.NewSet(rendered[i].Resources)
 		}
 		judged[i] = judge(ctx, s.evaluator(units[i], rendered[i]), rendered[i].Resources, sets[i], stageOf(units[i]))
+		judged[i].marked = marked(rendered[i].Resources)
 		judged[i].ByObject = nil // only the gate asks, and in a large scan it weighs
 		return ctx.Err()
 	})
@@ -140,8 +150,7 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	files := map[string]bool{}
 	for i, unit := range units {
 		result.add(unit, rendered[i], judged[i])
-		result.mark(rendered[i].Resources)
-		if s.Fixer != nil {
+		if s.Fixer != nil && sets[i] != nil {
 			result.remember(judged[i], sets[i], stageOf(unit))
 		}
 		if s.Keep {
@@ -160,6 +169,27 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	result.hideFixes(found)
 	result.Elapsed = time.Since(start)
 	return result, nil
+}
+
+// early judges a unit whose relations are all within it, so that its resources need
+// not be kept until everything is rendered.
+func (s *Scanner) early(ctx context.Context, unit render.Unit, rendered *render.Result) *Judgement {
+	set, stage := resource.NewSet(rendered.Resources), stageOf(unit)
+	j := judge(ctx, s.evaluator(unit, rendered), rendered.Resources, set, stage)
+	j.marked = marked(rendered.Resources)
+	if s.Fixer != nil {
+		fixes := map[string]*finding.Fix{}
+		for _, f := range j.Findings {
+			fix, known := fixes[f.Cause]
+			if !known {
+				fix = s.Fixer.Propose(ctx, f, j.on[f], set, stageIn(stage, j.on[f]))
+				fixes[f.Cause] = fix
+			}
+			f.Fix = fix
+		}
+	}
+	j.on, j.ByObject, rendered.Resources = nil, nil, nil
+	return &j
 }
 
 func (s *Scanner) discover(tree source.Tree, dir string) ([]render.Unit, []render.Skipped, error) {
@@ -190,7 +220,10 @@ func (s *Scanner) each(ctx context.Context, what string, n int, do func(ctx cont
 	return group.Wait()
 }
 
-const manifestRenderer = "manifest"
+const (
+	manifestRenderer  = "manifest"
+	terraformRenderer = "terraform"
+)
 
 // asWritten returns the resources of all units that are single files.
 func asWritten(units []render.Unit, rendered []*render.Result) (out []*resource.Resource) {
@@ -304,8 +337,10 @@ func (a alone) Evaluate(ctx context.Context, r *resource.Resource, set *resource
 	return results
 }
 
+// stageOf returns the stage of what a unit gives. What is evaluated in place is as
+// it is declared.
 func stageOf(unit render.Unit) policy.Stage {
-	if unit.Composed() {
+	if unit.Composed() && unit.Renderer != terraformRenderer {
 		return policy.Rendered
 	}
 	return policy.Declared
@@ -330,6 +365,7 @@ func judge(ctx context.Context, evaluator policy.Evaluator, some []*resource.Res
 	j := Judgement{
 		ByObject: make(map[string]Counts, len(some)),
 		on:       map[*finding.Finding]*resource.Resource{},
+		count:    len(some),
 	}
 	for _, r := range some {
 		stage := stageIn(stage, r)
@@ -370,15 +406,16 @@ func (r *Result) add(unit render.Unit, rendered *render.Result, judged Judgement
 // Mark is what comments for Holdfast begin with.
 const Mark = "holdfast:"
 
-// mark keeps the files that hold comments for Holdfast.
-func (r *Result) mark(resources []*resource.Resource) {
+// marked returns the files of resources that hold comments for Holdfast.
+func marked(resources []*resource.Resource) (files []*source.File) {
 	for i, res := range resources {
 		file := res.Origin.File
 		if file == nil || i > 0 && resources[i-1].Origin.File == file || !bytes.Contains(file.Content, []byte(Mark)) {
 			continue
 		}
-		r.Marked = append(r.Marked, file)
+		files = append(files, file)
 	}
+	return files
 }
 
 // finish puts the result in an order that does not depend on scheduling, and

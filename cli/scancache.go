@@ -241,8 +241,11 @@ func (c *scanCache) capture(w io.Writer) io.Writer {
 // save keeps the answer for the next time. It says so if it cannot; an answer that
 // is not to be kept is no error.
 func (c *scanCache) save(ctx context.Context, code int, s *scope) error {
-	if c == nil || ctx.Err() != nil || s.unsure.Load() {
+	if c == nil || s.unsure.Load() {
 		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	facts, complete := c.seen.Facts()
 	if !complete {

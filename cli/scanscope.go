@@ -201,7 +201,7 @@ func (s *scope) withRepo(do func(*git.Local) error) (err error) {
 	}
 	root := s.tree.Revision().Source
 	if _, err := os.Lstat(filepath.Join(root, ".git")); err != nil {
-		return nil //nolint:nilerr // without a repository there is nothing to ask
+		return nil // without a repository there is nothing to ask
 	}
 	repo, err := git.OpenLocal(git.LocalOptions{WorkTree: root})
 	if err != nil {

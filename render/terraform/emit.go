@@ -71,6 +71,9 @@ func (r *run) names(e hclsyntax.Expression) *resource.Value {
 		}
 		return out
 	}
+	if l, ok := e.(*hclsyntax.LiteralValueExpr); ok && l.Val.Type() == cty.String && !l.Val.IsNull() {
+		return resource.NewText(l.Val.AsString(), spanOf(e.Range()))
+	}
 	text := ""
 	if f := r.fileAt(e.Range().Start.Byte); f != nil {
 		text = f.text(e.Range())

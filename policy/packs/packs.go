@@ -5,6 +5,29 @@
 //	arm/network, access           who reaches what, and may do what
 //	arm/compute, containers       machines, apps, clusters and registries
 //	arm/template                  parameters and outputs
+//	azure/ai                      cognitive services and search
+//	azure/aks                     clusters of Kubernetes
+//	azure/api-management          gateways, APIs and backends
+//	azure/app-service             web apps, functions, and their configuration
+//	azure/automation              accounts, variables and runbooks
+//	azure/backup                  vaults, and what is in them
+//	azure/batch                   accounts and pools
+//	azure/cache                   Redis
+//	azure/compute                 machines, scale sets and disks
+//	azure/containers              container apps and groups
+//	azure/data                    factories, Synapse, Databricks, machine learning
+//	azure/database                SQL, PostgreSQL, MySQL, Cosmos DB
+//	azure/defender                who is told of attacks
+//	azure/front-door              Front Door and the CDN
+//	azure/identity                roles, applications, federation
+//	azure/iot                     hubs
+//	azure/keyvault                vaults, keys, secrets and certificates
+//	azure/messaging               Service Bus, Event Hubs, Event Grid and others
+//	azure/monitor                 logs and alerts
+//	azure/network                 rules, gateways, firewalls, VPN
+//	azure/other                   what has few policies
+//	azure/registry                images
+//	azure/storage                 accounts, shares and tokens
 //	azure-pipelines/injection     text of others in scripts
 //	azure-pipelines/supply-chain  images, templates, repositories and downloads
 //	azure-pipelines/secrets       secrets, tokens and logs
@@ -56,6 +79,9 @@
 //	kubernetes/availability       budgets, autoscalers, probes, and names that lead nowhere
 //	kubernetes/supply-chain       where images and what they fetch come from
 //	kubernetes/workloads          pods beyond the standards: commands, volumes, placement
+//	terraform/hygiene             versions, modules, state, secrets and provisioners
+//	terraform/github              repositories, branches and pipelines of GitHub
+//	terraform/kubernetes          objects and releases of Kubernetes and Helm
 package packs
 
 import (
@@ -68,7 +94,7 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-//go:embed arm azure-pipelines cloudformation compose dockerfile github-actions gitlab-ci gitops helm kubernetes
+//go:embed arm azure azure-pipelines cloudformation compose dockerfile github-actions gitlab-ci gitops helm kubernetes terraform
 var files embed.FS
 
 // What is known of the packs without reading them; see policy/packs/check.

@@ -20,6 +20,9 @@ func Public(statement *resource.Value) Answer {
 
 func anybody(principal *resource.Value) Answer {
 	id := principal.Get("id")
+	if strings.Trim(id.Prefix(), "*") != "" {
+		return no // it is the ARN of somebody
+	}
 	if id.Unknown != "" {
 		return unknown(id.Unknown)
 	}
@@ -49,7 +52,7 @@ var whose = map[string]bool{
 // claims of their own, such as token.actions.githubusercontent.com:sub.
 func identifies(key string) bool {
 	key = strings.ToLower(key)
-	if whose[key] || strings.HasPrefix(key, "aws:principaltag/") {
+	if whose[key] || strings.HasPrefix(key, "aws:principaltag/") || strings.HasPrefix(key, "kms:encryptioncontext:") {
 		return true
 	}
 	return strings.HasSuffix(key, ":sub") || strings.HasSuffix(key, ":aud") || strings.HasSuffix(key, ":amr") || strings.HasSuffix(key, ":oaud")

@@ -1,6 +1,7 @@
 package cel
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/google/cel-go/cel"
@@ -42,6 +43,7 @@ type input struct {
 	value *resource.Value
 	view  view
 	rec   *recorder
+	at    *place // of parts that the view does not know
 }
 
 func inputOf(v ref.Val) input {
@@ -51,9 +53,9 @@ func inputOf(v ref.Val) input {
 	case *list:
 		return input{value: v.value()}
 	case *recordedObject:
-		return input{v.value(), v.view, v.rec}
+		return input{v.value(), v.view, v.rec, v.at}
 	case *recordedList:
-		return input{v.value(), v.view, v.rec}
+		return input{v.value(), v.view, v.rec, v.at}
 	case *types.Unknown:
 		return input{value: &resource.Value{Unknown: v.String()}}
 	case traits.Lister:
@@ -62,12 +64,34 @@ func inputOf(v ref.Val) input {
 			one := inputOf(it.Next())
 			out.value.Items = append(out.value.Items, one.value)
 			if one.rec != nil {
-				out.view, out.rec = one.view, one.rec
+				out.join(one)
 			}
 		}
 		return out
 	}
 	return input{value: &resource.Value{}}
+}
+
+// join adds the places of another input, which may be of another document.
+func (in *input) join(other input) {
+	if in.rec == nil {
+		in.rec, in.at, in.view = other.rec, other.at, view{}
+	}
+	maps.Copy(in.view, other.view)
+	if len(other.view) == 0 {
+		in.view.put(other.value, other.at)
+	}
+}
+
+// put gives all parts of a value one place.
+func (w view) put(v *resource.Value, at *place) {
+	w[v] = at
+	for _, item := range v.Items {
+		w.put(item, at)
+	}
+	for i := range v.Fields {
+		w.put(v.Fields[i].Value, at)
+	}
 }
 
 // answer returns an answer as a CEL value, and notes what it is because of.
@@ -81,9 +105,16 @@ func (in input) answer(a iam.Answer) ref.Val {
 
 // read notes that a part of the value was read.
 func (in input) read(part *resource.Value) {
-	if at := in.view[part]; in.rec != nil && at != nil {
-		in.rec.last = at
+	if in.rec != nil && part != nil {
+		in.rec.last = in.place(part)
 	}
+}
+
+func (in *input) place(part *resource.Value) *place {
+	if at := in.view[part]; at != nil {
+		return at
+	}
+	return in.at
 }
 
 // allows is asked about one statement, or about all of a document.
@@ -104,8 +135,8 @@ func escalations(statements, group ref.Val) ref.Val {
 			continue
 		}
 		name := &resource.Value{Kind: resource.String, Str: e.Name, Unknown: e.Unknown}
-		if at := in.view[e.Action]; at != nil && e.Action != nil {
-			places[name] = at
+		if in.rec != nil && e.Action != nil {
+			places[name] = in.place(e.Action)
 		}
 		out.Items = append(out.Items, name)
 	}

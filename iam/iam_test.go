@@ -284,3 +284,18 @@ func FuzzStatements(f *testing.F) {
 		}
 	})
 }
+
+// A principal of which a part is known is not everybody.
+func TestPrincipalKnownInPart(t *testing.T) {
+	for prefix, want := range map[string]bool{"arn:aws:iam::": false, "": true, "*": true} {
+		id := resource.NewUnknown("known later", source.Span{})
+		id.Extra = &resource.Extra{Prefix: prefix}
+		doc := resource.NewMap(source.Span{}).Put("Statement", resource.NewMap(source.Span{}).
+			Put("Effect", resource.NewText("Allow", source.Span{})).
+			Put("Principal", resource.NewMap(source.Span{}).Put("AWS", id)))
+		answer := iam.Public(iam.Statements(doc, nil).Items[0])
+		if answer.Yes || (answer.Unknown != "") != want {
+			t.Errorf("%q: %+v", prefix, answer)
+		}
+	}
+}

@@ -51,6 +51,17 @@ type Extra struct {
 	// Refs are the names of the resources that the expression refers to of which the
 	// value comes, each once. A value that is not known may have them too.
 	Refs []string
+
+	// Prefix is what a text begins with that is not known as a whole.
+	Prefix string
+}
+
+// Prefix returns what is known of the beginning of a text that is not known.
+func (v *Value) Prefix() string {
+	if v == nil || v.Extra == nil {
+		return ""
+	}
+	return v.Extra.Prefix
 }
 
 // Refs returns the names of the resources that the value comes from.

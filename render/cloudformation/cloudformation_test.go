@@ -215,6 +215,21 @@ Outputs: {Id: {Value: !Ref Vpc}}
 	}
 }
 
+func TestPrefix(t *testing.T) {
+	for property, want := range map[string]string{
+		"!Sub 'arn:${AWS::Partition}:iam::${AWS::AccountId}:root'": "arn:", "!Sub '${AWS::AccountId}:x'": "", "!Join [':', [arn, aws, !Ref Open]]": "arn:aws:",
+		"!Join ['', ['a-', !Sub 'b-${Open}']]": "a-b-", "!GetAtt Other.Arn": "arn:", "!Sub '${Other.Arn}/*'": "arn:", "!GetAtt Other.Name": "", "!Ref Open": "", "!Ref Env": "",
+	} {
+		all, err := parse(map[string]string{name: head + property + "\n"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := find(all, "It").Root.Get("Properties").Get("P").Prefix(); got != want {
+			t.Errorf("%s: %q", property, got)
+		}
+	}
+}
+
 func names(all []*resource.Resource) (out []string) {
 	for _, r := range all[1:] {
 		out = append(out, r.ID.Name)

@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 type parts struct {
 	text   strings.Builder
 	reason string
+	prefix string // what is before the first part that is not known
 	refs   []string
 }
 
@@ -22,10 +24,8 @@ func (p *parts) add(v *resource.Value) {
 	case v == nil:
 	case ok:
 		p.write(text)
-	case v.Unknown != "" && p.reason == "":
-		p.reason = v.Unknown
 	case p.reason == "":
-		p.reason = "a part of the text is no text"
+		p.reason, p.prefix = cmp.Or(v.Unknown, "a part of the text is no text"), p.text.String()+v.Prefix()
 	}
 	for _, ref := range v.Refs() {
 		if !slices.Contains(p.refs, ref) {
@@ -46,7 +46,7 @@ func (p *parts) write(text string) {
 func (p *parts) value(t *template, span source.Span) *resource.Value {
 	t.budget -= p.text.Len() / 64
 	if p.reason != "" {
-		return withRefs(resource.NewUnknown(p.reason, span), p.refs)
+		return withPrefix(withRefs(resource.NewUnknown(p.reason, span), p.refs), p.prefix)
 	}
 	return withRefs(resource.NewText(p.text.String(), span), p.refs)
 }

@@ -187,7 +187,11 @@ func (t *template) attribute(name, attribute string, span source.Span) *resource
 			}
 		}
 	}
-	return t.reference(name, "the attribute "+attribute+" of the resource "+name+" is known when the stack is made", span)
+	v := t.reference(name, "the attribute "+attribute+" of the resource "+name+" is known when the stack is made", span)
+	if strings.HasSuffix(attribute, "Arn") {
+		return withPrefix(v, "arn:")
+	}
+	return v
 }
 
 // parameter returns the value of a parameter.

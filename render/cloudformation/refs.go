@@ -14,6 +14,18 @@ func withRefs(v *resource.Value, refs []string) *resource.Value {
 	return v
 }
 
+// withPrefix makes the beginning of a text known, which is new and not known itself.
+func withPrefix(v *resource.Value, prefix string) *resource.Value {
+	if prefix == "" {
+		return v
+	}
+	if v.Extra == nil {
+		v.Extra = &resource.Extra{}
+	}
+	v.Extra.Prefix = prefix
+	return v
+}
+
 // withDecoded makes a text, which is new, known for the value that it is the JSON of.
 func withDecoded(v, decoded *resource.Value) *resource.Value {
 	v.Extra = &resource.Extra{Decoded: decoded}

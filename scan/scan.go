@@ -65,8 +65,9 @@ type Result struct {
 	Deferred int // verdicts that take more than the files that were judged
 	Files    int // that had a part in a resource
 	Objects  int
-	Renders  int  // units of kustomize and Helm
-	Unsteady bool // what could not be judged may be another time, of the same files
+	Renders  int      // units of kustomize and Helm
+	About    []string // what units are whose files do not tell, sorted
+	Unsteady bool     // what could not be judged may be another time, of the same files
 	Elapsed  time.Duration
 
 	Past      *Past                     // if it is the history that was scanned
@@ -393,9 +394,13 @@ func (r *Result) add(unit render.Unit, rendered *render.Result, judged Judgement
 	r.Errors = append(r.Errors, judged.Errors...)
 	r.Problems = append(r.Problems, rendered.Problems...)
 	r.Skipped = append(r.Skipped, rendered.Skipped...)
-	r.Objects += len(rendered.Resources)
+	r.Objects += judged.count
+	r.Marked = append(r.Marked, judged.marked...)
+	if rendered.About != "" {
+		r.About = append(r.About, unit.Path+" is "+rendered.About)
+	}
 	r.Unsteady = r.Unsteady || rendered.Unsteady || len(judged.Errors) > 0
-	if unit.Composed() && unit.Renderer != "" { // without a renderer: what objects say that is out of reach
+	if stageOf(unit) == policy.Rendered && unit.Renderer != "" { // without a renderer: what objects say that is out of reach
 		r.Renders++
 	}
 	r.Verdicts.Add(&judged.Verdicts)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/holdfast-dev/holdfast/finding"
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/report"
 	"github.com/holdfast-dev/holdfast/setup"
@@ -109,23 +108,6 @@ func shellWord(arg string) string {
 	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
 
-// automaticFixes says which command mends what a policy finds.
-func automaticFixes(one *policy.Policy) (all []string) {
-	for _, f := range one.Fixes {
-		text := "`holdfast fix`."
-		switch f.Class {
-		case finding.Manual:
-			continue
-		case finding.Review:
-			text = "`holdfast fix --review`. " + f.Note
-		}
-		if !slices.Contains(all, text) {
-			all = append(all, text)
-		}
-	}
-	return all
-}
-
 func (a *app) explain(one *policy.Policy) error {
 	p := a.printer()
 	p.Printf("%s", p.Paint(one.ID+": "+report.Plain(one.Title), report.Bold))
@@ -134,8 +116,8 @@ func (a *app) explain(one *policy.Policy) error {
 	p.Paragraph("", one.Why)
 	p.Printf("")
 	p.Paragraph("Fix: ", one.Remediation)
-	for _, text := range automaticFixes(one) {
-		p.Paragraph("By itself: ", text)
+	for i := range one.Fixes {
+		p.Paragraph(fixLabels[one.Fixes[i].Class], fixText(&one.Fixes[i]))
 	}
 	p.Printf("")
 	if kinds := appliesTo(one); len(kinds) > 0 {

@@ -132,6 +132,12 @@ func (d *document) policy(p *policy.Policy) {
 	d.line("")
 	d.line("**Fix:** %s", prose(p.Remediation))
 	d.line("")
+	for i := range p.Fixes {
+		d.line("* %s %s", fixLabels[p.Fixes[i].Class], prose(fixText(&p.Fixes[i])))
+	}
+	if len(p.Fixes) > 0 {
+		d.line("")
+	}
 	if len(p.Controls) > 0 {
 		d.line("Controls: %s", prose(strings.Join(p.Controls, ", ")))
 		d.line("")

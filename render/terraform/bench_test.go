@@ -1,9 +1,11 @@
 package terraform
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/hcl/v2"
@@ -27,7 +29,7 @@ func corpus(b testing.TB, name string) source.Tree {
 
 // The floor is what parsing alone costs, of each file once.
 func BenchmarkCorpora(b *testing.B) {
-	for _, name := range []string{"terragoat", "terraform-aws-vpc"} {
+	for _, name := range strings.Split(cmp.Or(os.Getenv("HOLDFAST_BENCH"), "terragoat,terraform-aws-vpc"), ",") {
 		tree := corpus(b, name)
 		b.Run(name+"/parse", func(b *testing.B) {
 			for b.Loop() {

@@ -21,7 +21,7 @@ func (*renderer) Detect(tree source.Tree, dir string) bool {
 func hasConfig(tree source.Tree, dir string) bool {
 	entries, err := tree.ReadDir(dir)
 	return err == nil && slices.ContainsFunc(entries, func(e source.Entry) bool {
-		return e.Mode != source.ModeDir && isConfig(e.Name)
+		return e.Mode != source.ModeDir && IsConfig(e.Name)
 	})
 }
 
@@ -45,7 +45,7 @@ func (r *renderer) Uses(tree source.Tree, dir string) []string {
 				if at == dir && e.Name == ".terraform" {
 					uses = append(uses, name)
 				}
-			case isConfig(e.Name):
+			case IsConfig(e.Name):
 				if at == dir {
 					uses = append(uses, name)
 				}

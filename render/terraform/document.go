@@ -402,6 +402,3 @@ func (i *instance) decodedAttr(name string, depth int) *resource.Value {
 	}
 	return nil
 }
-
-// defaultTags puts tags_all into the tree of a resource.
-func (i *instance) defaultTags(out *resource.Value) {}

@@ -30,7 +30,7 @@ const (
 
 // eval returns the value of an expression. What cannot be evaluated is unknown,
 // with the reason.
-func (f frame) eval(e hclsyntax.Expression) cty.Value {
+func (f frame) eval(e hclsyntax.Expression) (v cty.Value) {
 	switch e := e.(type) {
 	case *hclsyntax.LiteralValueExpr:
 		return e.Val
@@ -49,7 +49,12 @@ func (f frame) eval(e hclsyntax.Expression) cty.Value {
 		return unknown(tooDeepReason)
 	}
 	f.depth++
-	defer func() { f.depth-- }()
+	defer func(depth int) {
+		f.depth = depth
+		if recover() != nil { // some functions panic on what no provider would give them
+			v = unknown("it cannot be evaluated")
+		}
+	}(f.depth - 1)
 	vars, marks, ok := f.variables(e)
 	if !ok {
 		return unknown(tooBigReason)

@@ -126,7 +126,7 @@ func (r *run) read(dir string) (all []text, unread []render.Problem) {
 	}
 	for _, overrides := range []bool{false, true} {
 		for _, e := range entries {
-			if e.Mode == source.ModeDir || !isConfig(e.Name) || strings.HasPrefix(e.Name, ".") || has[tofuName(e.Name)] || isOverride(e.Name) != overrides {
+			if e.Mode == source.ModeDir || !IsConfig(e.Name) || strings.HasPrefix(e.Name, ".") || has[tofuName(e.Name)] || isOverride(e.Name) != overrides {
 				continue
 			}
 			name := path.Join(dir, e.Name)

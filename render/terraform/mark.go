@@ -5,14 +5,15 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/holdfast-dev/holdfast/render/tffunc"
 	"github.com/holdfast-dev/holdfast/resource"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
 // Marks of cty values. They go with a value through all functions.
 type (
-	because string // why it is not known
-	refers  string // the address of a resource that it comes from
+	because = tffunc.Because // why it is not known
+	refers  string           // the address of a resource that it comes from
 )
 
 const afterApply = because("known after apply")

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/zclconf/go-cty/cty/function"
+
 	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/resource"
 	"github.com/holdfast-dev/holdfast/source"
@@ -37,6 +39,9 @@ type run struct {
 	skipped   map[render.Skipped]bool
 	declared  map[*module]bool // modules whose declarations are resources already
 	depth     int
+	funcs     map[string]function.Function   // nil until one is called
+	tags      map[configured]*resource.Value // that providers give to all resources
+	table     map[string]function.Function
 }
 
 func newRun(r *renderer, ctx context.Context, tree source.Tree, dir string) *run {

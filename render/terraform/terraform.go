@@ -81,8 +81,8 @@ func ReadExample(tree source.Tree, file *source.File) ([]*resource.Resource, err
 	return result.Resources, nil
 }
 
-// isConfig reports whether a file's name is that of configuration.
-func isConfig(name string) bool {
+// IsConfig reports whether a file's name is that of configuration.
+func IsConfig(name string) bool {
 	return strings.HasSuffix(name, ".tf") || strings.HasSuffix(name, ".tofu") || strings.HasSuffix(name, ".tf.json") || strings.HasSuffix(name, ".tofu.json")
 }
 

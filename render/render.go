@@ -85,6 +85,7 @@ type Result struct {
 	Problems  []Problem
 	Skipped   []Skipped
 	Files     []string // every file that had a part in the result, sorted
+	About     string   // what the unit is, if its files do not tell: a plan of Terraform 1.11, which creates 3
 	Unsteady  bool     // what went wrong may not the next time: a limit was met, or a process died
 	Impure    []string // functions of templates whose result depends on more than the files: lookup, randAlphaNum, now
 }

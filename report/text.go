@@ -178,6 +178,9 @@ func (p *Printer) summary(s *Scan, opts TextOptions) {
 			Plural(s.Past.Versions, "version", "versions"), float64(s.Past.Bytes)/1e6, seconds(s.Elapsed), skipped))
 		return
 	}
+	for _, about := range s.About {
+		p.hang("", 0, about+".")
+	}
 	objects := Plural(s.Objects, "object", "objects")
 	if s.Renders > 0 {
 		objects += fmt.Sprintf(" (%s)", Plural(s.Renders, "render", "renders"))

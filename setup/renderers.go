@@ -2,9 +2,11 @@ package setup
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"github.com/holdfast-dev/holdfast/render"
@@ -75,9 +77,23 @@ func withRunner(runner worker.Runner) []render.Renderer {
 		others = append(others, render.NewContentFormat(f.platform, f.claims, f.recognises, f.parse))
 		renderers = append(renderers, others[len(others)-1])
 	}
-	plans := plan.New(nil)
+	plans := plan.New(configuration)
 	renderers, others = append(renderers, plans), append(others, plans)
 	return append(renderers, manifest.New(others...)) // which claims what no other does
+}
+
+// configuration returns what the configuration of Terraform in a directory declares,
+// for the plans that were made of it.
+func configuration(ctx context.Context, tree source.Tree, dir string) []*resource.Resource {
+	entries, err := tree.ReadDir(dir)
+	if err != nil || !slices.ContainsFunc(entries, func(e source.Entry) bool { return terraform.IsConfig(e.Name) }) {
+		return nil
+	}
+	result, err := terraform.New().Render(ctx, tree, dir, render.Options{})
+	if err != nil {
+		return nil
+	}
+	return result.Resources
 }
 
 // contentFormats are those of files in YAML and JSON that may have any name.

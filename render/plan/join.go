@@ -141,7 +141,23 @@ func join(r, written *resource.Resource) {
 		return loc, loc.File != nil
 	}
 	if r.Root.Kind == resource.Map {
+		withMeta(r.Root, written.Root)
 		borrow(r.Root, written.Root)
+	}
+}
+
+// withMeta adds the arguments that are no attributes. Plans do not have them: without
+// what is written they are unknown.
+func withMeta(v, written *resource.Value) {
+	for _, name := range []string{"lifecycle", "provisioner"} {
+		v.Fields = slices.DeleteFunc(v.Fields, func(f resource.Field) bool { return f.Key == name })
+		field := resource.Field{Key: name, KeySpan: v.Span, Value: written.Get(name)}
+		if written == nil {
+			field.Value = &resource.Value{Unknown: notInPlans, Span: v.Span}
+		}
+		if field.Value != nil {
+			v.Fields = append(v.Fields, field)
+		}
 	}
 }
 

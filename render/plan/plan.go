@@ -7,6 +7,8 @@
 //	sensitive          unknown, and nowhere kept: not in values, and not in the text
 //	                   of the file. What is equal to a sensitive text is one, too
 //	null               absent, as in the configuration
+//	lifecycle and provisioner
+//	                   unknown, since plans do not have them
 //	Change             the actions, what was before, and why it is replaced
 //
 // Of a resource that goes away the root is null. Objects that are deposed, and what
@@ -76,14 +78,36 @@ func (f format) Render(ctx context.Context, tree source.Tree, name string, _ ren
 	if skipped, ok := err.(passedOver); ok {
 		return &render.Result{Skipped: []render.Skipped{{Path: name, Reason: skipped.Error()}}}, nil
 	}
-	result := &render.Result{Resources: all, Files: []string{name}}
 	if err != nil {
 		return &render.Result{Problems: []render.Problem{render.AsProblem(name, err)}}, nil
 	}
+	result := &render.Result{Resources: all, Files: []string{name}, About: about(all)}
 	if f.configuration != nil {
 		f.join(ctx, tree, path.Dir(name), all)
 	}
 	return result, nil
+}
+
+// about says what a plan does.
+func about(all []*resource.Resource) string {
+	counts := map[string]int{}
+	for _, r := range all {
+		verb := strings.Join(r.Change.Actions, " and ")
+		if strings.Contains(verb, " ") {
+			verb = "replace"
+		}
+		counts[verb]++
+	}
+	var parts []string
+	for _, verb := range []string{"create", "update", "replace", "delete", "forget"} {
+		if n := counts[verb]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d to %s", n, verb))
+		}
+	}
+	if len(parts) == 0 {
+		return "a plan of Terraform that changes no resource"
+	}
+	return "a plan of Terraform: " + strings.Join(parts, ", ")
 }
 
 // Parse reads a plan. What it returns has its places in a copy of the file, from which
@@ -215,7 +239,9 @@ func (d *document) resource(one *resource.Value) *resource.Resource {
 	after := change.Get("after")
 	if gone := after == nil || after.Kind != resource.Map; !gone {
 		r.Root = d.values(after, change.Get("after_unknown"), change.Get("after_sensitive"))
+		r.Root.Span = address.Span // where what is missing would be
 		d.withoutComputed(r, change.Get("after_unknown"))
+		withMeta(r.Root, nil)
 	}
 	for _, p := range items(change.Get("replace_paths")) {
 		r.Change.Replaced = append(r.Change.Replaced, pathOf(p))

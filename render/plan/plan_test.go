@@ -57,6 +57,9 @@ func write(v *resource.Value) string {
 	case v.Kind == resource.Map:
 		var all []string
 		for _, f := range v.Fields {
+			if f.Key == "lifecycle" || f.Key == "provisioner" {
+				continue // which plans never have
+			}
 			all = append(all, f.Key+": "+write(f.Value))
 		}
 		out = "{" + strings.Join(all, ", ") + "}"

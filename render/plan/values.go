@@ -11,6 +11,7 @@ import (
 const (
 	knownLater  = "known after apply"
 	isSensitive = "sensitive, and not shown"
+	notInPlans  = "not in a plan, and the configuration is not here"
 )
 
 // leastSecret is how long a sensitive text must be, in bytes, for equal ones to be

@@ -191,6 +191,9 @@ func (r *renderer) parse(p *parsed, t text) (*file, *hclsyntax.Body) {
 		p.problems = append(p.problems, problems...)
 		return f, body
 	}
+	if body := parseFast(t.content, t.name, f.base); body != nil {
+		return f, body
+	}
 	parsed, diags := hclsyntax.ParseConfig(t.content, t.name, hcl.Pos{Line: 1, Column: 1, Byte: f.base})
 	p.problems = append(p.problems, f.mistakes(diags)...)
 	if parsed == nil {

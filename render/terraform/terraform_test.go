@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -73,6 +74,89 @@ func list(result *render.Result) string {
 		fmt.Fprintf(&b, "skipped %s:%d %s\n", s.Path, s.Position.Line, s.Reason)
 	}
 	return b.String()
+}
+
+// What is inside of texts has its own lines, wherever it is written.
+func TestPlaces(t *testing.T) {
+	result := renderFiles(t, map[string]string{
+		"main.tf": `resource "aws_iam_policy" "heredoc" {
+  policy = <<-EOT
+    {
+      "Statement": [
+        {"Effect": "Allow",
+         "Action": "*", "Resource": "${aws_s3_bucket.b.arn}"}
+      ]
+    }
+  EOT
+}
+resource "aws_s3_bucket" "b" {}
+locals {
+  policy = jsonencode({
+    Statement = [{
+      Action = "s3:*"
+    }]
+  })
+}
+resource "aws_iam_policy" "local" {
+  policy = local.policy
+  name   = var.name
+}
+variable "name" { default = "x" }
+resource "aws_iam_policy" "data" {
+  policy = data.aws_iam_policy_document.d.json
+}
+module "m" {
+  source = "./m"
+  policy = local.policy
+}
+`,
+		"data.tf": `data "aws_iam_policy_document" "d" {
+  statement {
+    actions = [
+      "ec2:*",
+    ]
+  }
+}
+`,
+		"m/main.tf": "variable \"policy\" {}\nresource \"aws_iam_policy\" \"m\" {\n  policy = var.policy\n}\n",
+	}, ".")
+	for _, c := range []struct{ name, path, want string }{
+		{"aws_iam_policy.heredoc", "policy.Statement[0].Action", "main.tf:6:20 *"},
+		{"aws_iam_policy.heredoc", "policy.Statement[0].Resource", "main.tf:6:37 (known after apply)"},
+		{"aws_iam_policy.local", "policy.Statement[0].Action", "main.tf:15:16 s3:*"},
+		{"aws_iam_policy.local", "name", "main.tf:21:12 x"},
+		{"aws_iam_policy.data", "policy.Statement[0].Action", "data.tf:4:7 ec2:*"},
+		{"module.m.aws_iam_policy.m", "policy.Statement[0].Action", "main.tf:15:16 s3:*"},
+		{"module.m.aws_iam_policy.m", "policy", `m/main.tf:3:12 {"Statement":[{"Action":"s3:*"}]}`},
+	} {
+		for _, r := range result.Resources {
+			if r.ID.Name != c.name {
+				continue
+			}
+			p := parsePath(c.path)
+			at, v := r.Locate(p), r.Root.At(p)
+			if v == nil {
+				t.Errorf("%s has no %s", c.name, c.path)
+				continue
+			}
+			pos := at.Position()
+			if got := fmt.Sprintf("%s:%d:%d %v", at.File.Path, pos.Line, pos.Column, shown(v)); !strings.HasPrefix(got, c.want) {
+				t.Errorf("%s of %s: %s, want %s", c.path, c.name, got, c.want)
+			}
+		}
+	}
+}
+
+func parsePath(text string) (p resource.Path) {
+	for _, part := range strings.Split(text, ".") {
+		name, index, ok := strings.Cut(part, "[")
+		p = append(p, resource.Key(name))
+		if ok {
+			n, _ := strconv.Atoi(strings.TrimSuffix(index, "]"))
+			p = append(p, resource.Index(n))
+		}
+	}
+	return p
 }
 
 // Each file of testdata holds a configuration and what it evaluates to.

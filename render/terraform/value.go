@@ -20,7 +20,11 @@ func (f frame) value(e hclsyntax.Expression) *resource.Value {
 	case *hclsyntax.TemplateExpr:
 		if e.IsStringLiteral() {
 			text := e.Parts[0].(*hclsyntax.LiteralValueExpr).Val.AsString()
-			return &resource.Value{Kind: resource.String, Quoted: true, Str: text, Span: spanOf(e.SrcRange)}
+			out := &resource.Value{Kind: resource.String, Quoted: true, Str: text, Span: spanOf(e.SrcRange)}
+			if doc := f.template(e); doc != nil {
+				out.Extra = &resource.Extra{Decoded: doc}
+			}
+			return out
 		}
 	case *hclsyntax.TupleConsExpr:
 		out := &resource.Value{Kind: resource.List, Span: spanOf(e.SrcRange), Items: make([]*resource.Value, len(e.Exprs))}
@@ -84,6 +88,8 @@ func (f frame) decoded(e hclsyntax.Expression, depth int) *resource.Value {
 		return nil
 	}
 	switch e := e.(type) {
+	case *hclsyntax.TemplateExpr:
+		return f.template(e)
 	case *hclsyntax.ParenthesesExpr:
 		return f.decoded(e.Expression, depth+1)
 	case *hclsyntax.TemplateWrapExpr:

@@ -38,6 +38,7 @@ type scanCommand struct {
 	verbose  bool
 	limit    int
 	jobs     int
+	vars     []string
 	cache    cacheFlags
 }
 
@@ -77,6 +78,7 @@ Exit codes: 0 nothing blocks, 1 findings at or above --fail-on,
 	f.CountVarP(&o.quiet, "quiet", "q", "the summary only; -qq for nothing on standard output")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "also list what was passed over, and why")
 	f.IntVar(&o.limit, "limit", 20, "most findings to show on a terminal; 0 for all")
+	f.StringArrayVar(&o.vars, "var", nil, "give a `variable` of Terraform's root modules a value, as name=value (repeatable)")
 	f.IntVar(&o.jobs, "jobs", 0, "units to judge at a time; 0 for one for each processor")
 	complete(cmd, "fail-on", "info", "low", "medium", "high", "critical")
 	complete(cmd, "output", formatNames()...)
@@ -129,7 +131,7 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	defer scope.Close()
 	scanner := scan.Scanner{
 		Renderers: renderers(kept), Evaluator: policies, Jobs: o.jobs,
-		Options: render.Options{IncludeCRDs: true}, // as the loop does
+		Options: render.Options{IncludeCRDs: true, Variables: o.vars}, // custom resource definitions as the loop does
 		Secrets: o.secrets.detector(o.policies.PolicyOptions),
 	}
 	if o.showsFixes(outputs) {

@@ -127,7 +127,7 @@ func (o *scanCommand) openCache(dir, root, inside, path string, seen *source.See
 	}
 	here, _ := os.Getwd() // outputs are written from there, and packs read
 	c.key = cache.Key("scan", program(), root, inside, path, here,
-		fmt.Sprintf("%#v %#v %#v %q %q", o.policies, o.scope, o.secrets, o.outputs, o.failOn),
+		fmt.Sprintf("%#v %#v %#v %q %q %q", o.policies, o.scope, o.secrets, o.outputs, o.failOn, o.vars),
 		fmt.Sprint(o.exitZero, o.quiet, o.verbose, o.limit, o.width(), o.colored(), o.terminal()),
 		start.UTC().Format(time.DateOnly)) // waivers end with a day
 	return c

@@ -33,6 +33,7 @@ type Options struct {
 	APIVersions []string       // Helm's .Capabilities.APIVersions, besides the built-in ones
 	IncludeCRDs bool           // Helm: the crds directory
 	Given       []Given        // Helm; where Values are written, in rising precedence
+	Variables   []string       // Terraform; name=value, of root modules that declare it
 }
 
 // Given tells where some of Options.Values are written.

@@ -47,6 +47,7 @@ func (s *scope) expand(b *block) *expansion {
 	defer func() { x.asking = false }()
 	count, each := b.attr("count"), b.attr("for_each")
 	switch {
+	case s.disabled(b):
 	case each != nil:
 		s.forEach(x, each)
 	case count != nil:
@@ -56,6 +57,17 @@ func (s *scope) expand(b *block) *expansion {
 		x.all = []*instance{x.single}
 	}
 	return x
+}
+
+// disabled reports whether OpenTofu leaves a resource or module out: by the
+// argument enabled of its lifecycle.
+func (s *scope) disabled(b *block) bool {
+	for _, one := range b.Body.Blocks {
+		if a := one.Body.Attributes["enabled"]; one.Type == "lifecycle" && a != nil {
+			return s.isFalse(a.Expr)
+		}
+	}
+	return false
 }
 
 func (s *scope) instance(b *block, suffix string, key cty.Value, f frame) *instance {

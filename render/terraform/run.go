@@ -31,6 +31,7 @@ type run struct {
 	tree source.Tree
 	dir  string
 
+	options   render.Options
 	files     []*file
 	modules   map[string]*module
 	installed map[string]string // by key of the call: directory

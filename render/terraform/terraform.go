@@ -59,6 +59,7 @@ func (*renderer) Name() string { return Name }
 // Render implements render.Renderer.
 func (r *renderer) Render(ctx context.Context, tree source.Tree, dir string, opts render.Options) (*render.Result, error) {
 	run := newRun(r, ctx, tree, dir)
+	run.options = opts
 	root := run.module(dir)
 	if root == nil {
 		return &render.Result{Problems: run.problems}, nil

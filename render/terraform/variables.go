@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -33,16 +34,33 @@ func (s *scope) newVariable(name string) cty.Value {
 	}
 	if v == cty.NilVal {
 		if def == nil {
-			reason := "variable `" + name + "` has no default"
 			if s.parent != nil {
-				reason = "variable `" + name + "` is not given"
+				return unknown("variable `" + name + "` is not given")
 			}
-			s.skip(b.file.span(b.DefRange()), reason)
+			reason := "variable `" + name + "` has no default"
+			s.skip(b.file.span(b.DefRange()), reason+"; --var and terraform.tfvars give it a value")
 			return unknown(reason)
 		}
 		v = s.frame().eval(def)
 	}
-	return s.typed(b, v)
+	v = s.typed(b, v)
+	s.validate(b, v)
+	return v
+}
+
+// validate notes values that a variable refuses.
+func (s *scope) validate(b *block, v cty.Value) {
+	for _, one := range b.Body.Blocks {
+		condition := one.Body.Attributes["condition"]
+		if one.Type != "validation" || condition == nil {
+			continue
+		}
+		own := cty.ObjectVal(map[string]cty.Value{b.label(0): v})
+		is, _ := s.frame().with("var", own).eval(condition.Expr).Unmark()
+		if is.IsKnown() && !is.IsNull() && is.Type() == cty.Bool && is.False() {
+			s.skip(b.file.span(b.DefRange()), "variable `"+b.label(0)+"` refuses its value, so that nothing can be planned")
+		}
+	}
 }
 
 func (s *scope) isFalse(e hclsyntax.Expression) bool {
@@ -115,5 +133,24 @@ func (r *run) values(m *module) map[string]cty.Value {
 			}
 		}
 	}
+	for _, one := range r.options.Variables {
+		name, value, _ := strings.Cut(one, "=")
+		if b := m.variables[name]; b != nil {
+			given[name] = s.argument(b, value)
+		}
+	}
 	return given
+}
+
+// argument returns the value that a text on the command line gives to a variable: as
+// it is to one for a text, else as an expression.
+func (s *scope) argument(b *block, text string) cty.Value {
+	if e := b.attr("type"); e == nil || hcl.ExprAsKeyword(e) == "string" {
+		return cty.StringVal(text)
+	}
+	e, diags := hclsyntax.ParseExpression([]byte(text), "--var", hcl.InitialPos)
+	if diags.HasErrors() || len(e.Variables()) > 0 || tooDeep([]byte(text)) != "" {
+		return unknown("the value that --var gives to " + b.label(0) + " is no literal")
+	}
+	return s.frame().eval(e)
 }

@@ -5,6 +5,23 @@
 //	arm/network, access           who reaches what, and may do what
 //	arm/compute, containers       machines, apps, clusters and registries
 //	arm/template                  parameters and outputs
+//	aws/s3, backup, efs, fsx, storagegateway
+//	                              AWS in Terraform: buckets, files and backups
+//	aws/ec2, vpc, lightsail       machines, volumes, security groups and networks
+//	aws/rds, docdb, neptune, dynamodb, elasticache, keyspaces, memorydb, opensearch, qldb, redshift, timestream
+//	                              databases, caches and search
+//	aws/ecr, ecs, eks, lambda, batch, elasticbeanstalk, stepfunctions, mwaa
+//	                              images, tasks, clusters, functions and jobs
+//	aws/apigateway, elb, cloudfront, waf, globalaccelerator, route53, acm
+//	                              APIs, load balancers, distributions, names and certificates
+//	aws/cloudtrail, cloudwatch, config, guardduty, securityhub, xray
+//	                              trails, logs, and who looks at them
+//	aws/iam, kms, secrets, ssm, cognito, organizations
+//	                              permissions, keys, secrets, parameters, users and accounts
+//	aws/sns, sqs, kinesis, msk, mq, iot
+//	                              messages and streams
+//	aws/athena, glue, emr, sagemaker, dms, transfer, codebuild, workspaces
+//	                              data, models, builds and desktops
 //	azure/ai                      cognitive services and search
 //	azure/aks                     clusters of Kubernetes
 //	azure/api-management          gateways, APIs and backends
@@ -94,7 +111,7 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-//go:embed arm azure azure-pipelines cloudformation compose dockerfile github-actions gitlab-ci gitops helm kubernetes terraform
+//go:embed arm aws azure azure-pipelines cloudformation compose dockerfile github-actions gitlab-ci gitops helm kubernetes terraform
 var files embed.FS
 
 // What is known of the packs without reading them; see policy/packs/check.

@@ -263,7 +263,7 @@ func (e *equal) compare(v *scope, a, b ref.Val) ref.Val {
 	case types.IsUnknownOrError(b):
 		return b
 	}
-	if v.unknowns {
+	if v.unknowns && a != types.NullValue && b != types.NullValue { // what is in a map does not make it null
 		for _, value := range []ref.Val{a, b} {
 			if unknown := nestedUnknown(value); unknown != nil {
 				return unknown

@@ -3,6 +3,7 @@ package terraform
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -164,7 +165,9 @@ func (s *scope) elements(v cty.Value, keyed bool, do func(key, value cty.Value))
 	return ""
 }
 
-func quoteKey(key string) string { return strconv.Quote(key) }
+func quoteKey(key string) string {
+	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(strconv.Quote(key))
+}
 
 // index returns the instance that a reference names, without a further look.
 func (x *expansion) index(t hcl.Traversal) *instance {
@@ -271,11 +274,34 @@ func (i *instance) attr(name string) cty.Value {
 		} else if v, ok := i.nested(i.block.Body, name); ok {
 			return v.Mark(address)
 		}
+		if i.isNull(name) {
+			return cty.NullVal(cty.DynamicPseudoType).Mark(address)
+		}
 		if i.block.Type == "data" {
 			return cty.DynamicVal.WithMarks(cty.NewValueMarks(because("the data source "+i.block.address()+" is read when a plan is made"), address))
 		}
 		return computed(string(address))
 	})
+}
+
+// isNull reports whether an attribute that is not written is null. That is known of
+// what is built into Terraform.
+func (i *instance) isNull(name string) bool {
+	if i.block.label(0) != "terraform_data" {
+		return false
+	}
+	switch name {
+	case "input", "triggers_replace":
+		return true
+	case "output":
+		e := i.block.attr("input")
+		if e == nil {
+			return true
+		}
+		v, _ := i.eval(e).Unmark()
+		return v.IsKnown() && v.IsNull()
+	}
+	return false
 }
 
 // nested returns the blocks of a type as a value.

@@ -76,10 +76,14 @@ func base64Decode(s string) (string, error) {
 	return string(out), nil
 }
 
+// base64Gzip flushes before the end, for the bytes to be those of Terraform.
 func base64Gzip(s string) (string, error) {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
 	_, _ = io.WriteString(w, s) // a buffer takes all
+	if err := w.Flush(); err != nil {
+		return "", err
+	}
 	if err := w.Close(); err != nil {
 		return "", err
 	}

@@ -64,7 +64,7 @@ func (s *scope) find(b *block) (*module, string) {
 	}
 	src := v.AsString()
 	missing := func(reason string) (*module, string) {
-		s.skip(b.file.span(b.DefRange()), reason)
+		s.skip(spanOf(b.DefRange()), reason)
 		return nil, reason
 	}
 	depth := 0

@@ -20,6 +20,7 @@ func FuzzEvaluate(f *testing.F) {
 	} {
 		f.Add(seed, false)
 	}
+	f.Add("variable \"v\" { type = object(`a)\n utput \"o\" { value = module.m }\n", false)
 	f.Add(`{"resource":{"a":{"b":{"c":"${1 + 1}","d":[{"e":1}]}}}}`, true)
 	f.Fuzz(func(t *testing.T, text string, isJSON bool) {
 		name := "main.tf"

@@ -25,9 +25,11 @@ func (f *file) span(r hcl.Range) source.Span {
 	return source.Span{Start: r.Start.Byte, End: r.End.Byte}
 }
 
-// text returns what is written at a range.
+// text returns what is written at a range. Files with mistakes have odd ones.
 func (f *file) text(r hcl.Range) string {
-	return string(f.Content[r.Start.Byte-f.base : r.End.Byte-f.base])
+	s := spanOf(r)
+	start := min(max(s.Start-f.base, 0), len(f.Content))
+	return string(f.Content[start:min(max(s.End-f.base, start), len(f.Content))])
 }
 
 // module is the configuration in one directory.

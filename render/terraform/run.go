@@ -74,7 +74,8 @@ func (r *run) place(span source.Span) (resource.Location, bool) {
 		return resource.Location{}, false
 	}
 	size := len(f.Content)
-	inside := source.Span{Start: min(span.Start-f.base, size), End: min(span.End-f.base, size)}
+	start := min(span.Start-f.base, size)
+	inside := source.Span{Start: start, End: min(max(span.End-f.base, start), size)}
 	return resource.Location{File: f.File, Span: inside, Exact: true}, true
 }
 
@@ -118,7 +119,7 @@ func (r *run) add(kind, name string, b *block, root *resource.Value, via []strin
 }
 
 // span returns the place of a block among all files.
-func (b *block) span() source.Span { return b.file.span(b.Range()) }
+func (b *block) span() source.Span { return spanOf(b.Range()) }
 
 // inside returns the place of a block in its file.
 func (b *block) inside() source.Span {

@@ -9,7 +9,11 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-func spanOf(r hcl.Range) source.Span { return source.Span{Start: r.Start.Byte, End: r.End.Byte} }
+// spanOf returns the place of a range among all files. What is not finished, as a
+// block without its brace, has only a start.
+func spanOf(r hcl.Range) source.Span {
+	return source.Span{Start: r.Start.Byte, End: max(r.Start.Byte, r.End.Byte)}
+}
 
 // value returns the value of an expression, with its places: those of the parts of
 // lists and maps that are written there, and else that of the expression.

@@ -38,7 +38,7 @@ func (s *scope) newVariable(name string) cty.Value {
 				return unknown("variable `" + name + "` is not given")
 			}
 			reason := "variable `" + name + "` has no default"
-			s.skip(b.file.span(b.DefRange()), reason+"; --var and terraform.tfvars give it a value")
+			s.skip(spanOf(b.DefRange()), reason+"; --var and terraform.tfvars give it a value")
 			return unknown(reason)
 		}
 		v = s.frame().eval(def)
@@ -58,7 +58,7 @@ func (s *scope) validate(b *block, v cty.Value) {
 		own := cty.ObjectVal(map[string]cty.Value{b.label(0): v})
 		is, _ := s.frame().with("var", own).eval(condition.Expr).Unmark()
 		if is.IsKnown() && !is.IsNull() && is.Type() == cty.Bool && is.False() {
-			s.skip(b.file.span(b.DefRange()), "variable `"+b.label(0)+"` refuses its value, so that nothing can be planned")
+			s.skip(spanOf(b.DefRange()), "variable `"+b.label(0)+"` refuses its value, so that nothing can be planned")
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package cel_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -114,5 +115,64 @@ func TestTextsAreParsedOnce(t *testing.T) {
 	result, r := evaluate(t, pack, manifest)
 	if result.Verdict != policy.Fail || r.Root.Stable(result.Failures[0].Path) != "spec.text" {
 		t.Errorf("%v at %v", result.Verdict, result.Failures)
+	}
+}
+
+// TestChanges asks about what a plan changes, also of what goes away.
+func TestChanges(t *testing.T) {
+	before := &resource.Value{Kind: resource.Map, Fields: []resource.Field{
+		{Key: "size", Value: &resource.Value{Kind: resource.Int, Int: 8, Str: "8"}},
+		{Key: "secret", Value: &resource.Value{Unknown: "sensitive"}},
+	}}
+	after := &resource.Value{Kind: resource.Map, Fields: []resource.Field{{Key: "size", Value: &resource.Value{Kind: resource.Int, Int: 4, Str: "4"}}}}
+	smaller := "oldObject == null || object.size >= oldObject.size"
+	for _, c := range []struct {
+		name, spec string
+		root       *resource.Value
+		change     resource.Change
+		want       string
+	}{
+		{"smaller", smaller, after, resource.Change{Actions: []string{"update"}, Before: before}, "fail size"},
+		{"new", smaller, after, resource.Change{Actions: []string{"create"}}, "pass"},
+		{"what was before is not known", "oldObject.secret == 'x'", after, resource.Change{Before: before}, "unknown"},
+		{"gone", "!('delete' in variables.actions)", &resource.Value{}, resource.Change{Actions: []string{"delete"}, Before: before}, "fail ."},
+		{"replaced", "variables.replaced == ['size'] && variables.actions == ['delete', 'create']", after,
+			resource.Change{Actions: []string{"delete", "create"}, Replaced: []resource.Path{{resource.Key("size")}}}, "pass"},
+	} {
+		for _, trusted := range []bool{true, false} {
+			t.Run(c.name, func(t *testing.T) {
+				pack := newPack(t, "platform: terraform\nstages: [planned]\nvalidations: [{expression: \"true\", message: wrong}]")
+				pack.Trusted = trusted
+				pack.Policies[0].Validations[0].Expression = c.spec
+				engine, err := cel.New(pack)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := &resource.Resource{ID: resource.ID{Platform: resource.Terraform, Kind: "queue", Name: "queue.a"}, Root: c.root, Change: &c.change}
+				result := engine.Evaluate(context.Background(), r, resource.NewSet([]*resource.Resource{r}), policy.Planned)[0]
+				got := result.Verdict.String()
+				if result.Verdict == policy.Fail {
+					got += " " + strings.TrimPrefix(r.Root.Stable(result.Failures[0].Path)+".", ".")
+					got = strings.TrimSuffix(got, ".")
+				}
+				if got != strings.TrimSuffix(c.want, ".") {
+					t.Errorf("trusted %v: got %q, want %q (%v)", trusted, got, c.want, result.Err)
+				}
+			})
+		}
+	}
+}
+
+// TestWhatGoesAwayIsNotAsked keeps policies that are not about changes from judging
+// what a plan deletes.
+func TestWhatGoesAwayIsNotAsked(t *testing.T) {
+	pack := newPack(t, "platform: terraform\nvalidations: [{expression: has(object.size), message: wrong}]")
+	engine, err := cel.New(pack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &resource.Resource{ID: resource.ID{Platform: resource.Terraform, Kind: "queue", Name: "queue.a"}, Root: &resource.Value{}, Change: &resource.Change{Actions: []string{"delete"}}}
+	if got := engine.Evaluate(context.Background(), r, resource.NewSet(nil), policy.Planned)[0].Verdict; got != policy.Skip {
+		t.Errorf("the verdict is %v", got)
 	}
 }

@@ -280,27 +280,11 @@ func (i *instance) attr(name string) cty.Value {
 		if i.block.Type == "data" {
 			return cty.DynamicVal.WithMarks(cty.NewValueMarks(because("the data source "+i.block.address()+" is read when a plan is made"), address))
 		}
-		if i.block.Type == "resource" && i.block.label(0) == "terraform_data" && i.nullData(name) {
-			return cty.NullVal(cty.DynamicPseudoType).Mark(address)
-		}
 		if name == "id" && i.block.label(0) == "terraform_data" {
 			return cty.UnknownVal(cty.String).RefineNotNull().WithMarks(cty.NewValueMarks(afterApply, address))
 		}
 		return computed(string(address))
 	})
-}
-
-// nullData reports whether an attribute of terraform_data is null, which is part of
-// the language and no provider's: output is what input was.
-func (i *instance) nullData(name string) bool {
-	switch name {
-	case "input", "triggers_replace":
-		return true
-	case "output":
-		v, _ := i.attr("input").Unmark()
-		return v.IsNull()
-	}
-	return false
 }
 
 // isNull reports whether an attribute that is not written is null. That is known of

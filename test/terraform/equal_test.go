@@ -35,7 +35,6 @@ type planned struct {
 // Terraform, with the reason.
 var differ = map[string]string{
 	"differs-short-circuit":    "newer releases, as the renderer, know the result without the operand that is not known",
-	"differs-never-null":       "that an id is never null is the provider's knowledge",
 	"differs-null-attribute":   "whether an attribute that is null is computed is the provider's knowledge",
 	"differs-absent-attribute": "whether an attribute that is not written is computed is the provider's knowledge",
 }

@@ -374,10 +374,8 @@ func judge(ctx context.Context, evaluator policy.Evaluator, some []*resource.Res
 		counts := Counts{Findings: policy.Findings(r, results, stage)}
 		for _, result := range results {
 			counts.Verdicts[result.Verdict]++
-			if result.Verdict == policy.Error {
-				j.Errors = append(j.Errors, fmt.Sprintf("%s on %s: %v", result.Policy.ID, r.ID, result.Err))
-			}
 		}
+		j.Errors = append(j.Errors, errorsOn(r, results)...)
 		j.Verdicts.Add(&counts.Verdicts)
 		j.ByObject[r.ID.Key()] = counts
 		j.Findings = append(j.Findings, counts.Findings...)
@@ -387,6 +385,33 @@ func judge(ctx context.Context, evaluator policy.Evaluator, some []*resource.Res
 	}
 	finding.Sort(j.Findings)
 	return j
+}
+
+// errorsOn says which policies could not be evaluated on a resource, each reason once.
+func errorsOn(r *resource.Resource, results []policy.Result) (all []string) {
+	var reasons []string
+	ids := map[string][]string{}
+	for _, result := range results {
+		if result.Verdict != policy.Error {
+			continue
+		}
+		reason := result.Err.Error()
+		if ids[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		ids[reason] = append(ids[reason], result.Policy.ID)
+	}
+	for _, reason := range reasons {
+		who := ids[reason][0]
+		switch more := len(ids[reason]) - 1; {
+		case more == 1:
+			who += " and " + ids[reason][1]
+		case more > 1:
+			who += fmt.Sprintf(" and %d other policies", more)
+		}
+		all = append(all, fmt.Sprintf("%s on %s: %s", who, r.ID, reason))
+	}
+	return all
 }
 
 func (r *Result) add(unit render.Unit, rendered *render.Result, judged Judgement) {

@@ -142,7 +142,7 @@ func (v *scope) locate(value ref.Val) (tree *resource.Value, at *place) {
 		return value.value(), value.at
 	case types.String, *types.Unknown:
 		if v.rec != nil && v.rec.last != nil {
-			found := v.r.Root.At(v.rec.last.path())
+			found := v.tree.At(v.rec.last.path())
 			if found != nil && (found.Unknown != "" && types.IsUnknown(value) || found.Unknown == "" && scalarOf(found) == value) {
 				return found, v.rec.last
 			}

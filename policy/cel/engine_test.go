@@ -88,6 +88,8 @@ spec:
   list: [a, b, c]
   maps: [{name: one, v: 1}, {name: two, v: 2}, {name: three}]
   map: {k1: v1, k2: v2}
+  gaps: [null, a, ~, b]
+  holes: [{name: one, inner: [~, {v: 1}, {v: 2}]}, null]
   unknown: "?variable x"
   some: [a, "?item"]
   nested: {a: {b: "?deep"}}
@@ -106,6 +108,10 @@ func TestVerdictsAndPlaces(t *testing.T) {
 		{"object.spec.number", "error"},
 		{"object.spec.absent == 1", "error"},
 		{"!has(object.spec.empty)", "pass"},
+		// Nor is an item that is null: what is found is where it is written.
+		{"object.spec.gaps == ['a', 'b'] && object.spec.gaps[0] == 'a' && object.spec.holes.size() == 1", "pass"},
+		{"object.spec.gaps.all(g, g != 'b')", "fail spec.gaps[b]"},
+		{"object.spec.holes.all(h, h.inner.all(i, i.v < 2))", "fail spec.holes[one].inner[2].v"},
 		{"!('empty' in object.spec) && object.?spec.?empty.orValue('none') == 'none'", "pass"},
 		{"object.spec.map == {'k1': 'v1', 'k2': 'v2'} && object.spec.map.size() == 2", "pass"},
 		{"object.spec.list == ['a', 'b', 'c'] && 'b' in object.spec.list && object.spec.list[2] == 'c'", "pass"},

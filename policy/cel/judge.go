@@ -208,7 +208,7 @@ func (v *scope) verdict(x *expression, result *policy.Result) policy.Verdict {
 		result.Reason = "it depends on values that are not known"
 		return policy.Unknown
 	case err != nil:
-		result.Err = v.redacted(err)
+		result.Err = v.redacted(v.located(x, err))
 		return policy.Error
 	case out == types.True:
 		return policy.Pass
@@ -244,6 +244,9 @@ func (v *scope) failures(failed *validation) []policy.Failure {
 	var out []policy.Failure
 	for _, at := range x.places {
 		path := at.path()
+		if v.tree != v.r.Root {
+			path = withNulls(v.r.Root, path)
+		}
 		if !slices.ContainsFunc(out, func(f policy.Failure) bool { return slices.Equal(f.Path, path) }) {
 			out = append(out, policy.Failure{Path: path, Message: message})
 		}

@@ -31,8 +31,17 @@ func (p *place) path() resource.Path {
 	return path
 }
 
-// recorder remembers the last value that was read.
-type recorder struct{ last *place }
+// recorder remembers the last value that was read, and all if that is not nil.
+type recorder struct {
+	last *place
+	all  []*place
+}
+
+func (r *recorder) read(at *place) {
+	if r.last = at; r.all != nil {
+		r.all = append(r.all, at)
+	}
+}
 
 // recorded returns v as a CEL value that tells the recorder of every read. What
 // asks only for a size, or searches a list, has read the list itself.
@@ -98,7 +107,7 @@ func (o *recordedObject) Find(key ref.Val) (ref.Val, bool) {
 	}
 	v := o.value().Get(string(name))
 	at := o.view.below(o.at, resource.Key(string(name)), v)
-	o.rec.last = at
+	o.rec.read(at)
 	if absent(v) {
 		at.absent = o.view == nil
 		return nil, false
@@ -110,7 +119,7 @@ func (o *recordedObject) Get(key ref.Val) ref.Val      { return getKey(o, key) }
 func (o *recordedObject) Contains(key ref.Val) ref.Val { return containsKey(o, key) }
 
 func (o *recordedObject) Iterator() traits.Iterator {
-	return &keys{fields: o.Fields, seen: func(key string) { o.rec.last = o.view.below(o.at, resource.Key(key), o.value().Get(key)) }}
+	return &keys{fields: o.Fields, seen: func(key string) { o.rec.read(o.view.below(o.at, resource.Key(key), o.value().Get(key))) }}
 }
 
 func (l *recordedList) Get(index ref.Val) ref.Val {
@@ -119,7 +128,7 @@ func (l *recordedList) Get(index ref.Val) ref.Val {
 		return err
 	}
 	at := l.view.below(l.at, resource.Index(i), l.Items[i])
-	l.rec.last = at
+	l.rec.read(at)
 	return l.view.recorded(l.Items[i], at, l.rec)
 }
 

@@ -88,7 +88,7 @@ func listOf(all []*resource.Resource, r *resource.Resource) ref.Val {
 	roots := make([]*resource.Value, 0, len(all))
 	for _, one := range all {
 		if one != r {
-			roots = append(roots, one.Root)
+			roots = append(roots, withoutNulls(one.Root))
 		}
 	}
 	return (*list)(&resource.Value{Kind: resource.List, Items: roots})

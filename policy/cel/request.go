@@ -90,7 +90,7 @@ func (s *subject) namespaceObject() ref.Val {
 		}
 		for _, r := range k.all {
 			if r.ID.Name == name {
-				return valueOf(r.Root)
+				return valueOf(withoutNulls(r.Root))
 			}
 		}
 	}

@@ -17,6 +17,7 @@ import (
 type subject struct {
 	engine   *Engine
 	r        *resource.Resource
+	tree     *resource.Value // that of r as policies see it
 	set      *resource.Set
 	stage    policy.Stage
 	unknowns bool // whether r has values that are not known
@@ -30,6 +31,8 @@ type subject struct {
 	code     *policy.Subject // for policies that are not written in CEL; nil until there is one
 	docs     *documents      // texts that are read as JSON; nil until there is one
 	unread   *resource.Value // what was found last that is not known
+	fault    resource.Path   // where the value is because of which a policy could not be evaluated
+	searched bool            // whether that was looked for
 }
 
 // memo is the value of a variable, once it has been used.
@@ -39,10 +42,17 @@ type memo struct {
 }
 
 func newSubject(e *Engine, r *resource.Resource, set *resource.Set, stage policy.Stage) *subject {
-	shared := e.prelude(r.ID.Platform)
+	shared, tree := e.prelude(r.ID.Platform), r.Root
+	unknowns, nulls := survey(tree)
+	if r.Change != nil && r.Change.Before != nil {
+		unknowns = unknowns || hasUnknown(r.Change.Before)
+	}
+	if nulls {
+		tree = withoutNulls(tree)
+	}
 	return &subject{
-		engine: e, r: r, set: set, stage: stage, unknowns: hasUnknown(r.Root),
-		root: valueOf(r.Root), shared: shared, prelude: make([]memo, len(shared)),
+		engine: e, r: r, tree: tree, set: set, stage: stage, unknowns: unknowns,
+		root: valueOf(tree), shared: shared, prelude: make([]memo, len(shared)),
 		stack: make(locals, 0, 2*foldLocals),
 	}
 }
@@ -112,7 +122,7 @@ func (v *scope) recording() *scope {
 	if v.recorded == nil {
 		s := *v.subject
 		s.rec, s.scope, s.stack = &recorder{}, nil, nil
-		s.root = recorded(s.r.Root, &place{}, s.rec)
+		s.root = recorded(s.tree, &place{}, s.rec)
 		s.prelude = make([]memo, len(s.prelude))
 		v.recorded = &s
 	}

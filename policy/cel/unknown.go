@@ -10,6 +10,23 @@ import (
 	"github.com/holdfast-dev/holdfast/resource"
 )
 
+// survey reports whether any value of the tree is not known, and whether any item of
+// a list is null.
+func survey(v *resource.Value) (unknowns, nulls bool) {
+	if v.Unknown != "" {
+		return true, false
+	}
+	for _, item := range v.Items {
+		u, n := survey(item)
+		unknowns, nulls = unknowns || u, nulls || n || absent(item)
+	}
+	for i := range v.Fields {
+		u, n := survey(v.Fields[i].Value)
+		unknowns, nulls = unknowns || u, nulls || n
+	}
+	return unknowns, nulls
+}
+
 // hasUnknown reports whether any value of the tree is not known.
 func hasUnknown(v *resource.Value) bool {
 	if v.Unknown != "" {
@@ -54,12 +71,24 @@ type nestedCheck struct{ interpreter.InterpretableCall }
 
 // Exec implements interpreter.InterpretableV2.
 func (n *nestedCheck) Exec(frame *interpreter.ExecutionFrame) ref.Val {
+	var unknown ref.Val
 	for _, arg := range n.Args() {
-		if u := nestedUnknown(arg.Exec(frame)); u != nil {
-			return u
+		value := arg.Exec(frame)
+		if value == types.NullValue && n.comparison() { // what is in a map does not make it null
+			return n.InterpretableCall.Exec(frame)
+		}
+		if unknown == nil {
+			unknown = nestedUnknown(value)
 		}
 	}
+	if unknown != nil {
+		return unknown
+	}
 	return n.InterpretableCall.Exec(frame)
+}
+
+func (n *nestedCheck) comparison() bool {
+	return n.Function() == operators.Equals || n.Function() == operators.NotEquals
 }
 
 // Eval implements interpreter.Interpretable.

@@ -18,7 +18,6 @@ import (
 	"maps"
 	"sync"
 
-	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/zclconf/go-cty-yaml"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
@@ -50,7 +49,7 @@ func Functions(tree source.Tree, dir string) map[string]function.Function {
 // pure holds the functions that read no files. They are made at the first use.
 var pure = sync.OnceValue(func() map[string]function.Function {
 	out := make(map[string]function.Function, 300)
-	for _, group := range []map[string]function.Function{library(), numbers(), texts(), encodings(), collections(), networks(), impure()} {
+	for _, group := range []map[string]function.Function{library(), numbers(), texts(), encodings(), collections(), networks(), attempts(), impure()} {
 		for name, f := range group {
 			out[name], out[prefix+name] = f, f
 		}
@@ -76,7 +75,6 @@ func library() map[string]function.Function {
 
 		"jsondecode": stdlib.JSONDecodeFunc, "csvdecode": stdlib.CSVDecodeFunc,
 
-		"try": tryfunc.TryFunc, "can": tryfunc.CanFunc,
 		"tobool": stdlib.MakeToFunc(cty.Bool),
 		"tolist": stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)),
 		"tomap":  stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)),

@@ -135,7 +135,7 @@ var ways = []way{
 // Escalations returns the ways that the statements of a policy leave open on all
 // resources of a type, in the order of the table. What a single wildcard gives away
 // as a whole, as "*" and "iam:*" do, is none of them: there is nothing left to
-// escalate to.
+// escalate to. Nor is code that "lambda:*" gives away with all else of the service.
 func Escalations(statements *resource.Value) (out []Escalation) {
 	if statements.Unknown != "" {
 		return []Escalation{{Unknown: statements.Unknown}}
@@ -149,7 +149,7 @@ func Escalations(statements *resource.Value) (out []Escalation) {
 		key := actions[0] + " " + w.service
 		first, known := granted[key]
 		if !known {
-			first = grants(actions[0], func(s *resource.Value) Answer { return grantsWidely(s, actions[0], w.service) })
+			first = grants(actions[0], func(s *resource.Value) Answer { return w.grants(s, actions[0]) })
 			granted[key] = first
 		}
 		answer := first
@@ -187,20 +187,24 @@ func statementOf(statements, action *resource.Value) *resource.Value {
 	return statements
 }
 
-// grantsWidely reports whether a statement names an action, allows it on all
-// resources, and lets a role be passed to a service, if that is asked for.
-func grantsWidely(s *resource.Value, action, service string) Answer {
+// grants reports whether a statement names the first action, allows it on all
+// resources, and lets a role be passed to the service, if there is one.
+func (w way) grants(s *resource.Value, action string) Answer {
+	given := "iam:*" // what a wildcard gives as a whole
+	if w.group == Code {
+		given = action[:strings.IndexByte(action, ':')] + ":*"
+	}
 	return asStatement(s, func() Answer {
 		named := anyOf(s.Get("actions"), func(pattern *resource.Value) Answer {
 			return is(pattern, func(p string) bool {
-				return matchesAction(p, action) && !matchesAction(p, "iam:*") && strings.Contains(p, ":")
+				return matchesAction(p, action) && !matchesAction(p, given) && strings.Contains(p, ":")
 			})
 		})
 		if named == no {
 			return no
 		}
 		where := both(effect(s, "Allow"), Everywhere(s))
-		return both(both(where, not(narrowed(s, service))), named)
+		return both(both(where, not(narrowed(s, w.service))), named)
 	})
 }
 

@@ -22,6 +22,7 @@ package plan
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -75,8 +76,8 @@ func (f format) Render(ctx context.Context, tree source.Tree, name string, _ ren
 		return nil, err
 	}
 	all, err := Parse(source.NewFile(name, content))
-	if skipped, ok := err.(passedOver); ok {
-		return &render.Result{Skipped: []render.Skipped{{Path: name, Reason: skipped.Error()}}}, nil
+	if errors.Is(err, render.ErrOtherFormat) {
+		return &render.Result{Skipped: []render.Skipped{{Path: name, Reason: err.Error()}}}, nil
 	}
 	if err != nil {
 		return &render.Result{Problems: []render.Problem{render.AsProblem(name, err)}}, nil

@@ -80,10 +80,14 @@ func (e *Engine) Evaluate(ctx context.Context, r *resource.Resource, set *resour
 	}
 	s := newSubject(e, r, set, stage)
 	keys := e.guards.keysOf(r.Root)
+	passedOver := policy.Pass
+	if s.gone() {
+		passedOver = policy.Skip
+	}
 	results := make([]policy.Result, 0, len(matching))
 	for _, c := range matching {
 		if c.guard.keeps(keys) {
-			results = append(results, policy.Result{Policy: c.head, Verdict: policy.Pass})
+			results = append(results, policy.Result{Policy: c.head, Verdict: passedOver})
 			continue
 		}
 		if ctx.Err() != nil {

@@ -126,14 +126,17 @@ func (c *compiled) judge(ctx context.Context, s *subject) policy.Result {
 	return result
 }
 
+// gone reports whether a plan deletes the resource. What goes away need not be as it
+// should.
+func (s *subject) gone() bool { return s.r.Root.Kind == resource.Null && s.r.Root.Unknown == "" }
+
 func (c *compiled) verdict(ctx context.Context, s *subject) policy.Result {
 	decoded, p, err := c.load()
 	if err != nil {
 		return policy.Result{Policy: c.head, Verdict: policy.Error, Err: err}
 	}
 	result := policy.Result{Policy: decoded}
-	gone := s.r.Root.Kind == resource.Null && s.r.Root.Unknown == "" // what goes away need not be as it should
-	if (gone || len(decoded.Stages) > 0) && !slices.Contains(decoded.Stages, s.stage) {
+	if (s.gone() || len(decoded.Stages) > 0) && !slices.Contains(decoded.Stages, s.stage) {
 		result.Verdict = policy.Skip
 		return result
 	}

@@ -16,6 +16,12 @@ import (
 // TestPlanAndConfiguration scans a configuration and its plan: what both show is one
 // finding, at the line of the configuration; what only the plan shows is there, too.
 func TestPlanAndConfiguration(t *testing.T) {
+	for _, plan := range []string{"live/plan.json", "live/ci/plan.json", "ci/plan.json"} {
+		t.Run(plan, func(t *testing.T) { scanPlan(t, plan) })
+	}
+}
+
+func scanPlan(t *testing.T, plan string) {
 	tree := source.Memory(map[string]string{
 		"live/main.tf": `variable "password" {
   type        = string
@@ -29,7 +35,7 @@ resource "aws_db_instance" "main" {
   password            = var.password
 }
 `,
-		"live/ci/plan.json": `{"format_version": "1.2", "resource_changes": [{"address": "aws_db_instance.main", "mode": "managed", "type": "aws_db_instance",
+		plan: `{"format_version": "1.2", "resource_changes": [{"address": "aws_db_instance.main", "mode": "managed", "type": "aws_db_instance",
   "change": {"actions": ["update"], "before": {"engine": "postgres", "publicly_accessible": false, "password": "correct-horse"},
     "after": {"engine": "postgres", "publicly_accessible": true, "password": "correct-horse"},
     "before_sensitive": {"password": true}, "after_sensitive": {"password": true}}},
@@ -58,13 +64,13 @@ resource "aws_db_instance" "main" {
 	for id, want := range map[string]string{
 		"HF-AWS-102": "live/main.tf true", // in both
 		"HF-TF-208":  "live/main.tf true", // of the plan, at the line of the configuration
-		"HF-TF-203":  `live/ci/plan.json "aws_kms_key.old"`,
+		"HF-TF-203":  plan + ` "aws_kms_key.old"`,
 	} {
 		if got := found[id]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s is at %q, want %q", id, got, want)
 		}
 	}
-	if want := "live/ci/plan.json is a plan of Terraform: 1 to update, 1 to delete"; len(result.About) != 1 || result.About[0] != want {
+	if want := plan + " is a plan of Terraform: 1 to update, 1 to delete"; len(result.About) != 1 || result.About[0] != want {
 		t.Errorf("it is said: %q", result.About)
 	}
 	if result.Verdicts[policy.Error] > 0 {

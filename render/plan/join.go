@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"context"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -114,21 +115,71 @@ func maskKeys(address string) string {
 // join gives the resources of a plan their places in the configuration.
 func (f format) join(ctx context.Context, tree source.Tree, dir string, all []*resource.Resource) {
 	for ; ; dir = path.Dir(dir) {
-		declared := map[string]*resource.Resource{}
-		for _, r := range f.configuration(ctx, tree, dir) {
-			declared[r.ID.Key()] = r
+		if declared := f.declared(ctx, tree, dir); declared.join(all) {
+			return
 		}
-		joined := false
-		for _, r := range all {
-			if written := declared[r.ID.Key()]; written != nil {
-				join(r, written)
-				joined = true
-			}
+		if dir == "." || dir == "/" || ctx.Err() != nil {
+			break
 		}
-		if joined || dir == "." || dir == "/" || ctx.Err() != nil {
+	}
+	for _, dir := range elsewhere(tree) {
+		if declared := f.declared(ctx, tree, dir); declared.hasAll(all) && declared.join(all) || ctx.Err() != nil {
 			return
 		}
 	}
+}
+
+// declared are the resources of a configuration, by their keys.
+type declared map[string]*resource.Resource
+
+func (f format) declared(ctx context.Context, tree source.Tree, dir string) declared {
+	out := declared{}
+	for _, r := range f.configuration(ctx, tree, dir) {
+		out[r.ID.Key()] = r
+	}
+	return out
+}
+
+// join reports whether any of the resources of a plan is declared.
+func (d declared) join(all []*resource.Resource) (joined bool) {
+	for _, r := range all {
+		if written := d[r.ID.Key()]; written != nil {
+			join(r, written)
+			joined = true
+		}
+	}
+	return joined
+}
+
+// hasAll reports whether all resources that a plan leaves are declared.
+func (d declared) hasAll(all []*resource.Resource) bool {
+	return len(d) > 0 && !slices.ContainsFunc(all, func(r *resource.Resource) bool {
+		return r.Root.Kind == resource.Map && d[r.ID.Key()] == nil
+	})
+}
+
+// How far the configuration of a plan is looked for that is not above it.
+const (
+	mostElsewhere = 20     // directories with configuration
+	mostSeen      = 20_000 // files and directories
+)
+
+// elsewhere returns the directories of a tree that hold configuration, sorted.
+func elsewhere(tree source.Tree) (dirs []string) {
+	seen := 0
+	_ = source.Walk(tree, ".", func(name string, e source.Entry) error {
+		switch seen++; {
+		case e.Mode == source.ModeDir && (strings.HasPrefix(e.Name, ".") || e.Name == "node_modules" || e.Name == "modules"):
+			return fs.SkipDir
+		case e.Mode.Regular() && path.Ext(name) == ".tf" && !slices.Contains(dirs, path.Dir(name)):
+			dirs = append(dirs, path.Dir(name))
+		}
+		if len(dirs) == mostElsewhere || seen == mostSeen {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return dirs
 }
 
 // join gives a resource the places, the references and the documents of what is

@@ -16,7 +16,7 @@
 //
 // Where the tree holds the configuration, a value has its place in that, so that
 // what is found in both is found once. The configuration is looked for in the
-// directory of the plan and those above it.
+// directory of the plan, in those above it, and then in others that declare all of it.
 package plan
 
 import (

@@ -39,6 +39,10 @@ bench: tools ## measure, in one run: see docs/benchmarks.md
 fuzz: ## fuzz every parser of untrusted bytes, FUZZTIME (30s) each
 	./test/fuzz.sh $(or $(FUZZTIME),30s)
 
+.PHONY: plans
+plans: ## compare evaluation with plans of the real terraform; PLANS=record or PLANS=tofu
+	./test/terraform/oracle.sh $(or $(PLANS),terraform)
+
 .PHONY: lint
 lint: $(GOLANGCI) ## formatting, vet and static checks
 	$(GOLANGCI) run ./...

@@ -98,7 +98,7 @@ func TestDocumentation(t *testing.T) {
 				t.Errorf("%s: title %q", p.ID, p.Title)
 			}
 			for _, v := range p.Validations {
-				if !strings.Contains(v.Message, "{subject}") {
+				if !strings.Contains(v.Message+v.MessageExpression, "{subject}") {
 					t.Errorf("%s: message %q names no subject", p.ID, v.Message)
 				}
 			}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/holdfast-dev/holdfast/finding"
 	"github.com/holdfast-dev/holdfast/resource"
@@ -21,64 +20,96 @@ type Pending struct {
 	Load  func() (*Policy, error)
 }
 
-// Index is what Pendings are made of, by the hash of the file that they are in,
-// so that files which have changed are not in it.
-type Index map[string][]Pending
+// Index tells of packs what is known without reading their files: their digests, and
+// their Pendings. Whoever keeps one sees to it that it is made anew with each change.
+type Index []IndexedPack
+
+// IndexedPack is a pack in an Index.
+type IndexedPack struct {
+	Name, Digest string
+	Policies     []IndexedPolicy
+}
+
+// IndexedPolicy is a policy in an Index.
+type IndexedPolicy struct {
+	Path  string // of its file
+	Head  *Policy
+	Guard []string
+}
 
 // NewIndex indexes the policies of packs. The function finds the guard of one.
 func NewIndex(guard func(*Policy) ([]string, error), packs ...*Pack) (Index, error) {
-	index := Index{}
-	for _, pack := range packs {
+	index := make(Index, len(packs))
+	for i, pack := range packs {
+		index[i] = IndexedPack{Name: pack.Name, Digest: pack.Digest}
 		for _, p := range pack.Policies {
 			keys, err := guard(p)
 			if err != nil {
 				return nil, err
 			}
-			key := hashOf(p.File.Content)
 			head := &Policy{Rule: finding.Rule{ID: p.ID}, Platform: p.Platform, Match: p.Match}
-			index[key] = append(index[key], Pending{Head: head, Guard: keys})
+			index[i].Policies = append(index[i].Policies, IndexedPolicy{p.File.Path, head, keys})
 		}
 	}
 	return index, nil
 }
+
+// packMark begins the line of a pack, which no path does.
+const packMark = "\t"
 
 // ParseIndex reads what MarshalText wrote.
 func ParseIndex(text string) (Index, error) {
-	index := Index{}
+	index := make(Index, 0, strings.Count(text, "\n"+packMark)+1)
+	heads := make([]Policy, strings.Count(text, "\n"))
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
-		parts := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(parts) < 4 {
+		line = strings.TrimSuffix(line, "\n")
+		if rest, ok := strings.CutPrefix(line, packMark); ok {
+			name, digest, _ := strings.Cut(rest, "\t")
+			index = append(index, IndexedPack{Name: name, Digest: digest})
+			continue
+		}
+		name, rest, _ := strings.Cut(line, "\t")
+		id, rest, _ := strings.Cut(rest, "\t")
+		platform, rest, ok := strings.Cut(rest, "\t")
+		if !ok || len(index) == 0 {
 			return nil, fmt.Errorf("index of policies: line %d is cut off", number)
 		}
-		p := &Policy{Rule: finding.Rule{ID: parts[1]}, Platform: resource.Platform(parts[2])}
-		for _, m := range parts[4:] {
-			lists := strings.Split(m, "|")
-			if len(lists) != 3 {
+		guard, matches, more := strings.Cut(rest, "\t")
+		p := &heads[number-1]
+		p.ID, p.Platform = id, resource.Platform(platform)
+		for more {
+			var m string
+			m, matches, more = strings.Cut(matches, "\t")
+			groups, rest, _ := strings.Cut(m, "|")
+			kinds, resources, ok := strings.Cut(rest, "|")
+			if !ok {
 				return nil, fmt.Errorf("index of policies: line %d has %q in the place of a match", number, m)
 			}
-			p.Match = append(p.Match, Match{Groups: names(lists[0]), Kinds: names(lists[1]), Resources: names(lists[2])})
+			p.Match = append(p.Match, Match{Groups: names(groups), Kinds: names(kinds), Resources: names(resources)})
 		}
-		index[parts[0]] = append(index[parts[0]], Pending{Head: p, Guard: names(parts[3])})
+		pack := &index[len(index)-1]
+		pack.Policies = append(pack.Policies, IndexedPolicy{name, p, names(guard)})
 	}
 	return index, nil
 }
 
-// MarshalText implements encoding.TextMarshaler: a line for each policy.
+// MarshalText implements encoding.TextMarshaler: a line for each pack, and for each
+// of its policies.
 func (x Index) MarshalText() ([]byte, error) {
-	var lines []string
-	for key, heads := range x {
-		for _, p := range heads {
-			line := key + "\t" + p.Head.ID + "\t" + string(p.Head.Platform) + "\t" + list(p.Guard)
+	var out strings.Builder
+	for _, pack := range x {
+		out.WriteString(packMark + pack.Name + "\t" + pack.Digest + "\n")
+		for _, p := range pack.Policies {
+			out.WriteString(p.Path + "\t" + p.Head.ID + "\t" + string(p.Head.Platform) + "\t" + list(p.Guard))
 			for _, m := range p.Head.Match {
-				line += "\t" + list(m.Groups) + "|" + list(m.Kinds) + "|" + list(m.Resources)
+				out.WriteString("\t" + list(m.Groups) + "|" + list(m.Kinds) + "|" + list(m.Resources))
 			}
-			lines = append(lines, line+"\n")
+			out.WriteString("\n")
 		}
 	}
-	slices.Sort(lines)
-	return []byte(strings.Join(lines, "")), nil
+	return []byte(out.String()), nil
 }
 
 // list is the inverse of names. No list is not the list of the core group alone.
@@ -96,41 +127,28 @@ func names(text string) []string {
 	return strings.Split(text[1:], ",")
 }
 
-// NewIndexedPack returns a pack as NewPack does, in which the policies of the files
-// that are in the index are Pending.
-func NewIndexedPack(name string, files []*source.File, index Index) (*Pack, error) {
-	pack, hashes := &Pack{Name: name}, make([]string, len(files))
-	var rest []*source.File
-	for i, file := range files {
-		hashes[i] = hashOf(file.Content)
-		heads, ok := index[hashes[i]]
-		if !ok {
-			rest = append(rest, file)
-			continue
-		}
-		decode := sync.OnceValues(func() ([]*Policy, error) {
-			one, err := NewPack(name, []*source.File{file})
+// NewIndexedPack returns a pack of which all policies are Pending. Their files are
+// opened when they are decoded.
+func NewIndexedPack(indexed IndexedPack, open func(path string) (*source.File, error)) *Pack {
+	pack := &Pack{Name: indexed.Name, Digest: indexed.Digest, Pending: make([]Pending, len(indexed.Policies))}
+	for i, p := range indexed.Policies {
+		pack.Pending[i] = Pending{Head: p.Head, Guard: p.Guard, Load: func() (*Policy, error) {
+			file, err := open(p.Path)
 			if err != nil {
 				return nil, err
 			}
-			return one.Policies, nil
-		})
-		for _, head := range heads {
-			pack.Pending = append(pack.Pending, Pending{Head: head.Head, Guard: head.Guard, Load: func() (*Policy, error) {
-				all, err := decode()
-				if err != nil {
-					return nil, err
-				}
-				return all[slices.IndexFunc(all, func(p *Policy) bool { return p.ID == head.Head.ID })], nil
-			}})
-		}
+			one, err := NewPack(indexed.Name, []*source.File{file})
+			if err != nil {
+				return nil, err
+			}
+			at := slices.IndexFunc(one.Policies, func(other *Policy) bool { return other.ID == p.Head.ID })
+			if at < 0 {
+				return nil, fmt.Errorf("the index of policies says that %s is in %s", p.Head.ID, p.Path)
+			}
+			return one.Policies[at], nil
+		}}
 	}
-	decoded, err := NewPack(name, rest)
-	if err != nil {
-		return nil, err
-	}
-	pack.Policies, pack.Digest = decoded.Policies, digest(files, hashes)
-	return pack, nil
+	return pack
 }
 
 // Decode decodes all that is pending.

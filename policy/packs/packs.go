@@ -124,50 +124,52 @@ var checked string
 var index string
 
 // Builtin returns the packs of the program, with all policies decoded.
-func Builtin() ([]*policy.Pack, error) { return loadAll(nil) }
-
-// Indexed returns the packs of the program, with the policies pending.
-func Indexed() ([]*policy.Pack, error) {
-	known, err := policy.ParseIndex(index)
-	if err != nil {
-		return nil, err
-	}
-	return loadAll(known)
-}
-
-func loadAll(known policy.Index) ([]*policy.Pack, error) {
+func Builtin() ([]*policy.Pack, error) {
 	folders, err := files.ReadDir(".")
 	if err != nil {
 		return nil, err
 	}
-	var all []*policy.Pack
-	for _, folder := range folders {
-		pack, err := load(folder.Name(), known)
-		if err != nil {
-			return nil, err
+	all := make([]*policy.Pack, len(folders))
+	for i, folder := range folders {
+		if all[i], err = load(folder.Name()); err != nil {
+			return nil, fmt.Errorf("built-in pack %s: %w", folder.Name(), err)
 		}
-		all = append(all, pack)
+		all[i].Trusted, all[i].Checked = true, checked
 	}
 	return all, nil
 }
 
-func load(dir string, known policy.Index) (*policy.Pack, error) {
+func load(dir string) (*policy.Pack, error) {
 	var all []*source.File
 	err := fs.WalkDir(files, dir, func(p string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() || path.Ext(p) != ".yaml" {
 			return err
 		}
-		content, err := files.ReadFile(p)
-		all = append(all, source.NewFile(p, content))
+		file, err := open(p)
+		all = append(all, file)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("built-in pack %s: %w", dir, err)
+		return nil, err
 	}
-	pack, err := policy.NewIndexedPack(dir, all, known)
+	return policy.NewPack(dir, all)
+}
+
+func open(name string) (*source.File, error) {
+	content, err := files.ReadFile(name)
+	return source.NewFile(name, content), err
+}
+
+// Indexed returns the packs of the program, with the policies pending.
+func Indexed() ([]*policy.Pack, error) {
+	known, err := policy.ParseIndex(index)
 	if err != nil {
-		return nil, fmt.Errorf("built-in pack %s: %w", dir, err)
+		return nil, fmt.Errorf("built-in packs: %w", err)
 	}
-	pack.Trusted, pack.Checked = true, checked
-	return pack, nil
+	all := make([]*policy.Pack, len(known))
+	for i, pack := range known {
+		all[i] = policy.NewIndexedPack(pack, open)
+		all[i].Trusted, all[i].Checked = true, checked
+	}
+	return all, nil
 }

@@ -13,22 +13,47 @@ import (
 
 // document is the policy that a data source computes, with the places of its parts.
 type document struct {
-	tree *resource.Value
-	text cty.Value
+	tree   *resource.Value
+	text   cty.Value
+	google bool
 }
 
-const iamDocument = "aws_iam_policy_document"
+const (
+	iamDocument  = "aws_iam_policy_document"
+	googlePolicy = "google_iam_policy"
+)
 
 // document evaluates a policy document; nil if the instance is none.
 func (i *instance) document() *document {
-	if i.block.Type != "data" || i.block.label(0) != iamDocument {
+	kind := i.block.label(0)
+	if i.block.Type != "data" || kind != iamDocument && kind != googlePolicy {
 		return nil
 	}
 	if i.doc == nil {
-		i.doc = &document{text: unknown("the policy document hangs on itself")}
-		i.doc = i.newDocument()
+		i.doc = &document{text: unknown("the policy document hangs on itself"), google: kind == googlePolicy}
+		if i.doc.google {
+			i.doc = i.googleDocument()
+		} else {
+			i.doc = i.newDocument()
+		}
 	}
 	return i.doc
+}
+
+// googleDocument makes the policy of Google Cloud that the blocks of a data source
+// describe.
+func (i *instance) googleDocument() *document {
+	body := i.body(i.block.Body, i.block.span(), isMeta)
+	out := &resource.Value{Kind: resource.Map, Span: body.Span}
+	for _, f := range body.Fields {
+		switch f.Key {
+		case "binding":
+			out.Fields = append(out.Fields, resource.Field{Key: "bindings", KeySpan: f.KeySpan, Value: f.Value})
+		case "audit_config":
+			out.Fields = append(out.Fields, resource.Field{Key: "auditConfigs", KeySpan: f.KeySpan, Value: f.Value})
+		}
+	}
+	return &document{tree: out, text: encode(out), google: true}
 }
 
 // newDocument makes what the provider makes: the statements of source documents,
@@ -383,16 +408,24 @@ func vars(v *resource.Value, version string) *resource.Value {
 
 // computed returns an attribute that can be told without a provider.
 func (i *instance) computed(name string) (cty.Value, bool) {
-	if (name == "json" || name == "minified_json") && i.document() != nil {
-		return i.document().text, true
+	if doc := i.document(); doc != nil && doc.named(name) {
+		return doc.text, true
 	}
 	return cty.NilVal, false
+}
+
+// named reports whether the attribute with this name is the document.
+func (d *document) named(name string) bool {
+	if d.google {
+		return name == "policy_data"
+	}
+	return name == "json" || name == "minified_json"
 }
 
 // decodedAttr returns what an attribute encodes as JSON.
 func (i *instance) decodedAttr(name string, depth int) *resource.Value {
 	if doc := i.document(); doc != nil {
-		if name == "json" || name == "minified_json" {
+		if doc.named(name) {
 			return doc.tree
 		}
 		return nil

@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"bytes"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
@@ -315,20 +316,11 @@ func (p *fast) number() hclsyntax.Expression {
 		return nil
 	}
 	text := string(p.content[start:p.at])
-	v := cty.NilVal
-	if len(text) <= 15 {
-		n := int64(0)
-		for _, c := range []byte(text) {
-			n = n*10 + int64(c-'0')
-		}
-		v = cty.NumberIntVal(n)
-	} else {
-		var err error
-		if v, err = cty.ParseNumberVal(text); err != nil {
-			return nil
-		}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return nil // hclsyntax reads what is larger
 	}
-	return &hclsyntax.LiteralValueExpr{Val: v, SrcRange: p.span(start, p.at)}
+	return &hclsyntax.LiteralValueExpr{Val: cty.NumberIntVal(int64(n)), SrcRange: p.span(start, p.at)}
 }
 
 func (p *fast) reference() hclsyntax.Expression {

@@ -21,10 +21,6 @@ type file struct {
 	base int
 }
 
-func (f *file) span(r hcl.Range) source.Span {
-	return source.Span{Start: r.Start.Byte, End: r.End.Byte}
-}
-
 // text returns what is written at a range. Files with mistakes have odd ones.
 func (f *file) text(r hcl.Range) string {
 	s := spanOf(r)

@@ -42,7 +42,6 @@ type run struct {
 	depth     int
 	funcs     map[string]function.Function   // nil until one is called
 	tags      map[configured]*resource.Value // that providers give to all resources
-	table     map[string]function.Function
 }
 
 func newRun(r *renderer, ctx context.Context, tree source.Tree, dir string) *run {

@@ -226,12 +226,13 @@ func rendered(t *testing.T, archive *txtar.Archive) map[string]*resource.Value {
 	for _, p := range result.Problems {
 		t.Error(p)
 	}
+	blocks := []string{"module", "variable", "output", "terraform", "moved", "removed", "import", "check"}
 	out := map[string]*resource.Value{}
 	for _, r := range result.Resources {
 		switch {
 		case r.ID.Kind == "output" && strings.HasPrefix(r.ID.Name, "output."):
 			out[r.ID.Name] = r.Root.Get("value")
-		case strings.Contains(r.ID.Kind, ".") || strings.Contains(" module variable output terraform moved removed import check ", " "+r.ID.Kind+" "):
+		case strings.Contains(r.ID.Kind, ".") || slices.Contains(blocks, r.ID.Kind):
 		default:
 			out[r.ID.Name] = r.Root
 		}

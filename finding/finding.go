@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/holdfast-dev/holdfast/resource"
 )
@@ -108,36 +109,37 @@ type Finding struct {
 // Identify sets Fingerprint and Cause. The discriminator tells apart findings
 // of one rule at one field of one subject and is usually empty.
 func (f *Finding) Identify(discriminator string) {
-	f.Fingerprint = "hf1:" + digest(f.Rule.ID, f.Subject.Key(), f.Field, discriminator)
-	f.Cause = digest(append([]string{f.Rule.ID, discriminator}, f.place()...)...)
+	key := f.Subject.Key()
+	var room [256]byte
+	parts := part(part(part(part(room[:0], f.Rule.ID), key), f.Field), discriminator)
+	f.Fingerprint = hashed("hf1:", parts)
+	f.Cause = hashed("", f.place(part(part(room[:0], f.Rule.ID), discriminator), key))
 }
 
 // place names what one edit mends. At an exact place that is the field without
 // the names of list items, for a template can render many items. Where only
 // the object is known, the items count. Where not even that is known, nothing
 // may be taken for the same but the subject itself: to show a problem twice is
-// better than to hide one.
-func (f *Finding) place() []string {
+// better than to hide one. It is appended to parts.
+func (f *Finding) place(parts []byte, subject string) []byte {
 	span := f.Location.Span
-	start := strconv.Itoa(span.Start)
+	var room [20]byte
+	start := string(strconv.AppendInt(room[:0], int64(span.Start), 10))
 	switch {
 	case f.Location.File == nil || span.IsZero() || !f.Location.Exact && span.Start == span.End:
-		return []string{"subject", f.path(), f.Subject.Key(), f.Field}
+		return part(part(part(part(parts, "subject"), f.path()), subject), f.Field)
 	case !f.Location.Exact || len(f.Path) == 0:
-		return []string{"object", f.path(), start, f.Field}
+		return part(part(part(part(parts, "object"), f.path()), start), f.Field)
 	}
-	return append([]string{"exact", f.path(), start}, shape(f.Path)...)
-}
-
-// shape returns the keys of a path, with "" for each step into a list.
-func shape(path resource.Path) []string {
-	keys := make([]string, len(path))
-	for i, step := range path {
+	parts = part(part(part(parts, "exact"), f.path()), start)
+	for _, step := range f.Path {
+		key := "" // of a step into a list
 		if !step.IsIndex() {
-			keys[i] = step.Name
+			key = step.Name
 		}
+		parts = part(parts, key)
 	}
-	return keys
+	return parts
 }
 
 // Hidden reports whether the source text around Location may hold a secret, so
@@ -161,10 +163,18 @@ func (f *Finding) ShortID() string {
 // that is shown.
 func Sort(all []*Finding) {
 	slices.SortStableFunc(all, func(a, b *Finding) int {
+		if c := cmp.Compare(b.Severity, a.Severity); c != 0 {
+			return c
+		}
+		if a.Location.File != b.Location.File {
+			if c := cmp.Compare(a.path(), b.path()); c != 0 {
+				return c
+			}
+		}
+		if c := cmp.Compare(a.Location.Span.Start, b.Location.Span.Start); c != 0 {
+			return c
+		}
 		return cmp.Or(
-			cmp.Compare(b.Severity, a.Severity),
-			cmp.Compare(a.path(), b.path()),
-			cmp.Compare(a.Location.Span.Start, b.Location.Span.Start),
 			cmp.Compare(a.Rule.ID, b.Rule.ID),
 			cmp.Compare(a.Fingerprint, b.Fingerprint),
 			slices.Compare(a.Via, b.Via),
@@ -216,7 +226,7 @@ func (f *Finding) SetMaterial(value *resource.Value) {
 	case f.Hidden():
 		f.Material = ""
 	case value == nil:
-		f.Material = digest("absent")
+		f.Material = absent()
 	case value.Kind == resource.Map:
 		keys := []string{"map"}
 		for _, field := range value.Fields {
@@ -229,14 +239,27 @@ func (f *Finding) SetMaterial(value *resource.Value) {
 	}
 }
 
+var absent = sync.OnceValue(func() string { return digest("absent") })
+
 // digest hashes the parts with their lengths, so that no two lists of parts
 // are the same bytes, whatever is in them.
 func digest(parts ...string) string {
-	text := make([]byte, 0, 256)
-	for _, part := range parts {
-		text = append(strconv.AppendInt(text, int64(len(part)), 10), ':')
-		text = append(text, part...)
+	var room [256]byte
+	text := room[:0]
+	for _, one := range parts {
+		text = part(text, one)
 	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:16])
+	return hashed("", text)
+}
+
+// part appends a part of what a digest is made of.
+func part(parts []byte, one string) []byte {
+	return append(append(strconv.AppendInt(parts, int64(len(one)), 10), ':'), one...)
+}
+
+// hashed returns the digest of parts in hexadecimal, after a prefix.
+func hashed(prefix string, parts []byte) string {
+	sum := sha256.Sum256(parts)
+	var room [40]byte
+	return string(hex.AppendEncode(append(room[:0], prefix...), sum[:16]))
 }

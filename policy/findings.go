@@ -2,7 +2,6 @@ package policy
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,28 +14,44 @@ import (
 // of a Secret is in them, nor one that a sensitive policy judged. A finding is
 // the same at every stage, so that its fingerprint is.
 func Findings(r *resource.Resource, results []Result, _ Stage) []*finding.Finding {
-	var out []*finding.Finding
+	n := 0
+	for i := range results {
+		if results[i].Verdict == Fail {
+			n += len(results[i].Failures)
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	made, out := make([]finding.Finding, n), make([]*finding.Finding, 0, n)
 	for i := range results {
 		if results[i].Verdict != Fail {
 			continue
 		}
-		same := map[string]int{} // findings of this policy by field
+		var same map[string]int // findings of this policy by field
+		if len(results[i].Failures) > 1 {
+			same = make(map[string]int, len(results[i].Failures))
+		}
 		for _, failure := range results[i].Failures {
-			f := newFinding(r, results[i].Policy, failure)
+			f := &made[len(out)]
+			*f = newFinding(r, results[i].Policy, failure)
 			if s := results[i].Severity; s != nil {
 				f.Severity = *s
 			}
+			f.SetMaterial(r.Root.At(f.Path))
 			f.Identify(discriminator(same[f.Field]))
 			f.Location = f.Location.OrLine()
-			same[f.Field]++
+			if same != nil {
+				same[f.Field]++
+			}
 			out = append(out, f)
 		}
 	}
 	return out
 }
 
-func newFinding(r *resource.Resource, p *Policy, failure Failure) *finding.Finding {
-	f := &finding.Finding{
+func newFinding(r *resource.Resource, p *Policy, failure Failure) finding.Finding {
+	return finding.Finding{
 		Rule:     &p.Rule,
 		Message:  message(r, p, failure),
 		Severity: p.Severity,
@@ -49,8 +64,6 @@ func newFinding(r *resource.Resource, p *Policy, failure Failure) *finding.Findi
 
 		Sensitive: p.Sensitive,
 	}
-	f.SetMaterial(r.Root.At(failure.Path))
-	return f
 }
 
 // discriminator tells apart list items of one identity, such as port 53 by TCP
@@ -132,8 +145,7 @@ func entryName(root *resource.Value, path resource.Path) string {
 	if !last.IsIndex() {
 		return "`" + last.Name + "`"
 	}
-	list, entry := root.Stable(path[:len(path)-1]), root.Stable(path)
-	if name := entry[len(list)+1 : len(entry)-1]; name != strconv.Itoa(last.Index()) {
+	if name, own := root.ItemName(path); own {
 		return "`" + name + "`"
 	}
 	return strconv.Itoa(last.Index() + 1)
@@ -147,9 +159,9 @@ func label(r *resource.Resource, p *Policy, path resource.Path) string {
 		present--
 	}
 	if rest := path[present:]; len(rest) == 1 {
-		return fmt.Sprintf("`%s` is missing here", rest[0].Name)
+		return "`" + rest[0].Name + "` is missing here"
 	} else if len(rest) > 0 {
-		return fmt.Sprintf("`%s` is missing here", rest)
+		return "`" + rest.String() + "` is missing here"
 	}
 	if len(path) == 0 && r.Change != nil {
 		return strings.Join(r.Change.Actions, ", then ") + " is planned"
@@ -161,7 +173,7 @@ func label(r *resource.Resource, p *Policy, path resource.Path) string {
 		return "the value is here (not shown)"
 	}
 	if text, ok := shown(r.Root.At(path)); ok {
-		return fmt.Sprintf("is `%s`", text)
+		return "is `" + text + "`"
 	}
 	return "is set here"
 }

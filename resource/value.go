@@ -248,20 +248,28 @@ var listKeys = []string{"name", "key", "mountPath", "containerPort", "port", "ip
 // of their position, where they have one: spec.containers[api].image. It stays
 // the same when items are reordered, and so identifies findings.
 func (v *Value) Stable(path Path) string {
-	var b strings.Builder
+	b := make([]byte, 0, 128)
 	for i, s := range path {
 		next := v.step(s)
 		if !s.IsIndex() {
 			if i > 0 {
-				b.WriteByte('.')
+				b = append(b, '.')
 			}
-			b.WriteString(s.Name)
+			b = append(b, s.Name...)
 		} else {
-			b.WriteString("[" + itemName(next, s.Index()) + "]")
+			b = append(append(append(b, '['), itemName(next, s.Index())...), ']')
 		}
 		v = next
 	}
-	return b.String()
+	return string(b)
+}
+
+// ItemName returns what Stable calls the list item that a path leads to, and whether
+// that is an identity of its own and not its position. The path must not be empty.
+func (v *Value) ItemName(path Path) (string, bool) {
+	last := path[len(path)-1]
+	name := itemName(v.At(path), last.Index())
+	return name, name != strconv.Itoa(last.Index())
 }
 
 func itemName(item *Value, index int) string {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -79,7 +80,7 @@ Exit codes: 0 nothing blocks, 1 findings at or above --fail-on,
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "also list what was passed over, and why")
 	f.IntVar(&o.limit, "limit", 20, "most findings to show on a terminal; 0 for all")
 	f.StringArrayVar(&o.vars, "var", nil, "give a `variable` of Terraform's root modules a value, as name=value (repeatable)")
-	f.IntVar(&o.jobs, "jobs", 0, "units to judge at a time; 0 for one for each processor")
+	f.IntVar(&o.jobs, "jobs", 0, "units to judge at a time, on as many processors; 0 for one for each processor")
 	complete(cmd, "fail-on", "info", "low", "medium", "high", "critical")
 	complete(cmd, "output", formatNames()...)
 	return cmd
@@ -137,6 +138,7 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	if o.showsFixes(outputs) {
 		scanner.Fixer = &fix.Fixer{Policies: policies, Read: setup.ReadExample, Tree: scope.tree}
 	}
+	defer limitProcessors(o.jobs)()
 	progress := o.newProgress()
 	scanner.Progress = progress.step
 	result, matching, err := o.judge(ctx, scope, scanner)
@@ -282,4 +284,15 @@ func workTree(dir string) string {
 func isInside(dir, name string) bool {
 	rel, err := filepath.Rel(dir, name)
 	return err == nil && filepath.IsLocal(rel)
+}
+
+// limitProcessors keeps the whole program to as many processors as there are jobs, if
+// that is said: the collection of garbage and what reads ahead too. It returns what
+// lifts the limit.
+func limitProcessors(jobs int) (lift func()) {
+	if jobs <= 0 || jobs >= runtime.GOMAXPROCS(0) {
+		return func() {}
+	}
+	before := runtime.GOMAXPROCS(jobs)
+	return func() { runtime.GOMAXPROCS(before) }
 }

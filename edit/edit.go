@@ -147,15 +147,6 @@ func rest(c Change) Change {
 	return c
 }
 
-// Equal reports whether two trees hold the same values, however they are written.
-// Maps are equal in any order of their keys.
-func Equal(a, b *resource.Value) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return bytes.Equal(resource.EncodeJSON(a), resource.EncodeJSON(b))
-}
-
 // Text returns the edits that make changes, one after the other, in the document
 // that holds the byte at an offset. Their spans are those of the whole content.
 // Errors are Refusals and SyntaxErrors.

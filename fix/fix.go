@@ -34,7 +34,6 @@ type Fixer struct {
 	Tree     source.Tree   // holds what resources are rendered from
 
 	parsed sync.Map // *source.File → parsed, of what resources are rendered from
-	before sync.Map // *resource.Resource → map[objection]int
 }
 
 type parsed struct {
@@ -52,18 +51,26 @@ func (f *Fixer) documents(file *source.File) ([]resource.Document, error) {
 	return documents, err
 }
 
-// Propose returns how a finding on a resource can be mended, or nil if its policy
-// does not say. Without edits the fix says why there are none.
-func (f *Fixer) Propose(ctx context.Context, one *finding.Finding, r *resource.Resource, set *resource.Set, stage policy.Stage) *finding.Fix {
+// Propose returns how findings on a resource can be mended, one fix for each, which
+// is nil if its policy does not say. Without edits a fix says why there are none.
+func (f *Fixer) Propose(ctx context.Context, all []*finding.Finding, r *resource.Resource, set *resource.Set, stage policy.Stage) []*finding.Fix {
+	fixes := make([]*finding.Fix, len(all))
 	if r.Change != nil {
-		return nil // a plan is not edited; what it was made of has a finding of its own
+		return fixes // a plan is not edited; what it was made of has findings of its own
 	}
-	j := judged{f.Policies, r, set, stage}
 	at, err := written(r)
 	if err != nil {
-		return nil
+		return fixes
 	}
-	mends, err := f.Policies.Mends(ctx, policy.Failing{Policy: one.Rule.ID, Path: one.Path, Resource: r, Set: set, Stage: stage, Written: at.root})
+	j := &judged{policies: f.Policies, r: r, set: set, stage: stage}
+	for i, one := range all {
+		fixes[i] = f.propose(ctx, j, at, one)
+	}
+	return fixes
+}
+
+func (f *Fixer) propose(ctx context.Context, j *judged, at place, one *finding.Finding) *finding.Fix {
+	mends, err := f.Policies.Mends(ctx, policy.Failing{Policy: one.Rule.ID, Path: one.Path, Resource: j.r, Set: j.set, Stage: j.stage, Written: at.root})
 	if err != nil || len(mends) == 0 {
 		return nil
 	}
@@ -99,7 +106,7 @@ func refuse(format string, args ...any) error {
 }
 
 // edits turns changes of a resource into edits of the file that it is from.
-func (f *Fixer) edits(ctx context.Context, j judged, one *finding.Finding, at place, changes []edit.Change) (*source.File, []source.Edit, error) {
+func (f *Fixer) edits(ctx context.Context, j *judged, one *finding.Finding, at place, changes []edit.Change) (*source.File, []source.Edit, error) {
 	if j.r.Origin.Locator != nil {
 		return f.sourceEdits(j.r, changes)
 	}
@@ -115,7 +122,7 @@ func (f *Fixer) edits(ctx context.Context, j judged, one *finding.Finding, at pl
 	if err != nil {
 		return nil, nil, err
 	}
-	return file, edits, f.mended(ctx, j, after, one)
+	return file, edits, j.mended(ctx, after, one)
 }
 
 // reread reads the resource again after edits of its file.
@@ -174,16 +181,16 @@ type judged struct {
 	r        *resource.Resource
 	set      *resource.Set
 	stage    policy.Stage
+	before   map[objection]int // to r; nil until that was asked
 }
 
 // mended returns an error if a policy objects to the resource more than before the
 // change, or still to what the finding is about.
-func (f *Fixer) mended(ctx context.Context, j judged, after *resource.Resource, one *finding.Finding) error {
-	known, ok := f.before.Load(j.r)
-	if !ok {
-		known, _ = f.before.LoadOrStore(j.r, j.objections(ctx, j.r))
+func (j *judged) mended(ctx context.Context, after *resource.Resource, one *finding.Finding) error {
+	if j.before == nil {
+		j.before = j.objections(ctx, j.r)
 	}
-	before, left := known.(map[objection]int), j.objections(ctx, after)
+	before, left := j.before, j.objections(ctx, after)
 	about := objection{one.Rule.ID, one.Field}
 	if left[about] > 0 && left[about] >= before[about] {
 		return refuse("it does not mend all of the problem")
@@ -200,7 +207,7 @@ func (f *Fixer) mended(ctx context.Context, j judged, after *resource.Resource, 
 type objection struct{ policy, field string }
 
 // objections counts what policies object to in a resource.
-func (j judged) objections(ctx context.Context, r *resource.Resource) map[objection]int {
+func (j *judged) objections(ctx context.Context, r *resource.Resource) map[objection]int {
 	found := map[objection]int{}
 	for _, f := range policy.Findings(r, j.policies.Evaluate(ctx, r, j.set, j.stage), j.stage) {
 		found[objection{f.Rule.ID, f.Field}]++

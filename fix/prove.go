@@ -85,8 +85,7 @@ func (p proof) mend() (after *source.File, why string) {
 			return file, ""
 		}
 		next, reason := (*source.File)(nil), "no fix is for it"
-		for _, f := range left {
-			proposal := fixer.Propose(context.Background(), f, judged, set, p.example.Stage)
+		for _, proposal := range fixer.Propose(context.Background(), left, judged, set, p.example.Stage) {
 			if !proposal.Automatic() || proposal.Class == finding.Manual {
 				if proposal != nil {
 					reason = cmp.Or(proposal.Reason, reason)

@@ -179,15 +179,15 @@ func (s *Scanner) early(ctx context.Context, unit render.Unit, rendered *render.
 	j := judge(ctx, s.evaluator(unit, rendered), rendered.Resources, set, stage)
 	j.marked = marked(rendered.Resources)
 	if s.Fixer != nil {
-		fixes := map[string]*finding.Fix{}
-		for _, f := range j.Findings {
-			fix, known := fixes[f.Cause]
-			if !known {
-				fix = s.Fixer.Propose(ctx, f, j.on[f], set, stageIn(stage, j.on[f]))
-				fixes[f.Cause] = fix
-			}
-			f.Fix = fix
+		on := map[*finding.Finding]Site{}
+		for f, r := range j.on {
+			on[f] = Site{r, set, stageIn(stage, r)}
 		}
+		first := onePerCause(j.Findings)
+		for _, some := range byResource(first, on) {
+			s.proposeFor(ctx, some, on[some[0]])
+		}
+		spread(first, j.Findings)
 	}
 	j.on, j.ByObject, rendered.Resources = nil, nil, nil
 	return &j

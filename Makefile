@@ -57,7 +57,8 @@ vuln: ## look for known vulnerabilities in what is called (needs vuln.go.dev)
 
 .PHONY: docs
 docs: ## generate what is generated in docs/
-	go run ./cmd/holdfast policy docs > docs/policies.md
+	rm -rf docs/policies
+	go run ./cmd/holdfast policy docs --into docs/policies
 
 .PHONY: cluster
 cluster: tools ## start a control plane to play with, until Ctrl-C

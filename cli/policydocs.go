@@ -4,40 +4,53 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/holdfast-dev/holdfast/finding"
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/report"
+	"github.com/holdfast-dev/holdfast/resource"
 )
 
 func newPolicyDocs(a *app) *cobra.Command {
-	return &cobra.Command{
+	var into string
+	cmd := &cobra.Command{
 		Use:   "docs [directory...]",
 		Short: "Write the reference of the policies in directories, or of the built-in ones, as Markdown",
 		Long: `Write the reference of policies as Markdown: what each asks for and why, how to
 fix what it finds, with its examples. Each directory of policy files is an area
 of the table of contents. Without a directory the built-in packs are documented.
 
+With --into, each area is a page of its own, <pack>/<area>.md, and README.md is the
+table of contents. Pages that are there already are replaced; others stay.
+
 Exit codes: 0 written, 2 a policy cannot be read.`,
-		Example: "  holdfast policy docs policies > docs/policies.md",
+		Example: "  holdfast policy docs policies > docs/policies.md\n  holdfast policy docs --into docs/policies",
 		RunE: func(_ *cobra.Command, dirs []string) error {
 			policies, err := loadPolicies(policiesIn(dirs))
 			if err != nil {
 				return err
 			}
-			return writePolicyDocs(a.Out, policies.Documented())
+			if into != "" {
+				return writePolicyPages(into, areas(policies.Documented()))
+			}
+			return writePolicyDocs(a.Out, areas(policies.Documented()))
 		},
 	}
+	cmd.Flags().StringVar(&into, "into", "", "directory for a page for each area")
+	return cmd
 }
 
 // area is the policies that lie in one directory.
 type area struct {
-	dir, title string
-	policies   []*policy.Policy
+	pack, dir, title string
+	policies         []*policy.Policy
 }
 
 func areas(packs []*policy.Pack) []area {
@@ -47,7 +60,7 @@ func areas(packs []*policy.Pack) []area {
 		for _, one := range pack.Policies {
 			dir := path.Dir(one.File.Path)
 			if byDir[dir] == nil {
-				byDir[dir] = &area{dir: dir, title: areaTitle(pack.Name, dir)}
+				byDir[dir] = &area{pack: pack.Name, dir: dir, title: areaTitle(pack.Name, dir)}
 			}
 			byDir[dir].policies = append(byDir[dir].policies, one)
 		}
@@ -70,27 +83,26 @@ func areaTitle(pack, dir string) string {
 	if name == "." {
 		name = pack
 	}
-	name = strings.ReplaceAll(name, "-", " ")
+	words := strings.Split(name, "-")
+	for i, word := range words {
+		if slices.Contains(acronyms, word) {
+			words[i] = strings.ToUpper(word)
+		}
+	}
+	name = strings.Join(words, " ")
 	return strings.ToUpper(name[:1]) + name[1:]
 }
 
-// writePolicyDocs writes Markdown. What is in policies is written as it is,
-// since their authors may use Markdown, but for what acts on a terminal.
-func writePolicyDocs(w io.Writer, packs []*policy.Pack) error {
-	all := areas(packs)
-	number := 0
-	for _, one := range all {
-		number += len(one.policies)
-	}
+// acronyms are the words in names of areas that are written in capitals.
+var acronyms = strings.Fields("acm ai aks arm aws ci gcp api cd dms dns ec2 ecr ecs efs eks elb emr gke iam iot kms mq msk mwaa qldb rds s3 sns sql sqs ssm vpc waf")
+
+// writePolicyDocs writes one page of Markdown. What is in policies is written as it
+// is, since their authors may use Markdown, but for what acts on a terminal.
+func writePolicyDocs(w io.Writer, all []area) error {
 	d := &document{}
-	d.line("# Policies")
-	d.line("")
-	d.line("%s. This page is generated from the policies themselves by", report.Plural(number, "policy", "policies"))
-	d.line("`holdfast policy docs`; the examples are the tests that each policy passes.")
-	d.line("`holdfast explain ID` shows one of them on a terminal.")
-	d.line("")
+	d.head(all)
 	for _, one := range all {
-		d.contents(one)
+		d.contents(one, "")
 	}
 	for _, one := range all {
 		d.line("## %s", prose(one.title))
@@ -99,21 +111,88 @@ func writePolicyDocs(w io.Writer, packs []*policy.Pack) error {
 			d.policy(p)
 		}
 	}
-	_, err := io.WriteString(w, strings.TrimRight(d.String(), "\n")+"\n")
+	_, err := io.WriteString(w, d.text())
 	return err
 }
 
-type document struct{ strings.Builder }
+// writePolicyPages writes a page for each area, and one of contents.
+func writePolicyPages(into string, all []area) error {
+	contents := &document{}
+	contents.head(all)
+	pack := ""
+	for _, one := range all {
+		if one.pack != pack {
+			pack = one.pack
+			contents.line("## %s", prose(areaTitle(pack, ".")))
+			contents.line("")
+		}
+		page := path.Join(one.pack, path.Base(one.dir)+".md")
+		if one.dir == "." {
+			page = one.pack + ".md"
+		}
+		contents.contents(one, page)
+		d := &document{paged: true}
+		d.line("# %s: %s", prose(areaTitle(one.pack, ".")), prose(one.title))
+		d.line("")
+		for _, p := range one.policies {
+			d.policy(p)
+		}
+		if err := writePage(into, page, d); err != nil {
+			return err
+		}
+	}
+	return writePage(into, "README.md", contents)
+}
+
+func writePage(into, page string, d *document) error {
+	name := filepath.Join(into, filepath.FromSlash(page))
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil { //nolint:gosec // documentation is for everybody
+		return err
+	}
+	return os.WriteFile(name, []byte(d.text()), 0o644) //nolint:gosec // documentation is for everybody
+}
+
+type document struct {
+	strings.Builder
+	paged bool // an area has a page of its own
+}
 
 func (d *document) line(format string, args ...any) { fmt.Fprintf(d, format+"\n", args...) }
 
-func (d *document) contents(one area) {
+func (d *document) text() string { return strings.TrimRight(d.String(), "\n") + "\n" }
+
+// head says what the policies are and how many.
+func (d *document) head(all []area) {
+	number, mended := 0, 0
+	for _, one := range all {
+		number += len(one.policies)
+		for _, p := range one.policies {
+			if slices.ContainsFunc(p.Fixes, func(f policy.Fix) bool { return f.Class != finding.Manual }) {
+				mended++
+			}
+		}
+	}
+	d.line("# Policies")
+	d.line("")
+	d.line("%s, %d of them with a fix that `holdfast fix` can make. This is", report.Plural(number, "policy", "policies"), mended)
+	d.line("generated from the policies themselves by `holdfast policy docs`; the examples are")
+	d.line("the tests that each policy passes. `holdfast explain ID` shows one of them on a")
+	d.line("terminal.")
+	d.line("")
+}
+
+// contents lists the policies of an area, which are on a page, or on this one.
+func (d *document) contents(one area, page string) {
 	d.line("**%s**", prose(one.title))
 	d.line("")
-	d.line("| Policy | Severity | |")
-	d.line("|---|---|---|")
+	d.line("| Policy | Severity | | Fix |")
+	d.line("|---|---|---|---|")
 	for _, p := range one.policies {
-		d.line("| [%s](#%s) | %s | %s |", p.ID, anchor(p.ID), p.Severity, strings.ReplaceAll(prose(p.Title), "|", `\|`))
+		fix := ""
+		if len(p.Fixes) > 0 {
+			fix = string(p.Fixes[0].Class)
+		}
+		d.line("| [%s](%s#%s) | %s | %s | %s |", p.ID, page, anchor(p.ID), p.Severity, strings.ReplaceAll(prose(p.Title), "|", `\|`), fix)
 	}
 	d.line("")
 }
@@ -122,7 +201,11 @@ func (d *document) contents(one area) {
 func anchor(id string) string { return strings.ToLower(id) }
 
 func (d *document) policy(p *policy.Policy) {
-	d.line("### %s", p.ID)
+	heading := "###"
+	if d.paged {
+		heading = "##"
+	}
+	d.line("%s %s", heading, p.ID)
 	d.line("")
 	d.line("**%s**", prose(p.Title))
 	d.line("")
@@ -149,15 +232,18 @@ func (d *document) policy(p *policy.Policy) {
 		d.line("")
 	}
 	for _, e := range p.Examples {
-		d.example(e)
+		d.example(e, languages[p.Platform])
 	}
 }
+
+// languages are what examples are written in that are no YAML.
+var languages = map[resource.Platform]string{resource.Terraform: "hcl", resource.Dockerfile: "dockerfile"}
 
 var verdictHeads = map[policy.Verdict]string{
 	policy.Pass: "Passes", policy.Fail: "Fails", policy.Skip: "Is skipped", policy.Unknown: "Cannot be decided",
 }
 
-func (d *document) example(e policy.Example) {
+func (d *document) example(e policy.Example, language string) {
 	d.line("%s: %s", verdictHeads[e.Verdict], prose(e.Name))
 	d.line("")
 	manifest := plainLines(e.Manifest)
@@ -165,7 +251,7 @@ func (d *document) example(e policy.Example) {
 	for slices.ContainsFunc(manifest, func(line string) bool { return strings.Contains(line, fence) }) {
 		fence += "`"
 	}
-	d.line("%syaml", fence)
+	d.line("%s%s", fence, cmp.Or(language, "yaml"))
 	for _, line := range manifest {
 		d.line("%s", line)
 	}

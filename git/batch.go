@@ -3,12 +3,8 @@ package git
 import (
 	"bufio"
 	"context"
-	"crypto/sha1" //nolint:gosec // Git's object ids are what is checked, not chosen
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"strconv"
 	"strings"
@@ -197,25 +193,6 @@ func (b *batch) stopLocked() string {
 	p.kill()
 	_ = p.wait()
 	return b.mirror.remote.clean(p.stderr.String())
-}
-
-// checkHash makes sure that content is what its id names.
-func (m *Mirror) checkHash(o object) error {
-	if o.kind == "" || o.content == nil {
-		return nil
-	}
-	var h hash.Hash
-	if len(o.id) == 2*sha1.Size {
-		h = sha1.New()
-	} else {
-		h = sha256.New()
-	}
-	fmt.Fprintf(h, "%s %d\x00", o.kind, o.size)
-	h.Write(o.content)
-	if got := hex.EncodeToString(h.Sum(nil)); got != o.id {
-		return m.corrupt(fmt.Sprintf("object %s has the content of %s", o.id, got))
-	}
-	return nil
 }
 
 // object returns one object of a kind, whose content may have limit bytes.

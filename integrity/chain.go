@@ -132,6 +132,10 @@ func (c *checker) add(problems ...Problem) {
 
 // internal records that something could not be found out.
 func (c *checker) internal(err error) {
+	if p := collision(err); p != nil {
+		c.add(*p)
+		return
+	}
 	var limit *git.LimitError
 	if errors.As(err, &limit) {
 		c.add(problem(HistLimit, hintLimit, "too much to verify: %s", err))
@@ -219,7 +223,7 @@ func (c *checker) load(ctx context.Context, ids []string) (map[string]loaded, er
 	commits := make(map[string]loaded, len(ids))
 	for _, id := range ids {
 		commit, err := c.h.Commit(ctx, id)
-		if err != nil && !isMalformed(err) {
+		if err != nil && !isMalformed(err) && collision(err) == nil {
 			return nil, fmt.Errorf("commit %s: %w", short(id), err)
 		}
 		commits[id] = loaded{commit, err}
@@ -275,6 +279,10 @@ func (c *checker) walk(ctx context.Context, steps []step, commits map[string]loa
 // verify judges one commit by the list in force.
 func (c *checker) verify(id string, commits map[string]loaded) {
 	commit := commits[id]
+	if p := collision(commit.err); p != nil {
+		c.add(*p)
+		return
+	}
 	if commit.err != nil {
 		p := problem(ObjMalformed, "Find out which tool made it, and remove it from the branch.", "%s", commit.err)
 		p.Commit = id
@@ -304,6 +312,18 @@ func (c *checker) verify(id string, commits map[string]loaded) {
 func isMalformed(err error) bool {
 	var malformed *git.MalformedError
 	return errors.As(err, &malformed)
+}
+
+// collision tells of an object that shares its id with another, if that is the
+// error. It is the repository's fault, whatever was being looked at.
+func collision(err error) *Problem {
+	var found *git.CollisionError
+	if !errors.As(err, &found) {
+		return nil
+	}
+	p := problem(HashCollision, "This is an attack: find out who pushed the object, and keep a copy of it. Move to a repository of SHA-256.", "%s", found)
+	p.Commit = found.ID
+	return &p
 }
 
 // isGone reports whether an object is not in the repository.

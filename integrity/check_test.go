@@ -293,6 +293,9 @@ func TestFaults(t *testing.T) {
 		{"the tip's tree has a bad name", faulty{tree: at(tip, &git.TreeError{Tree: tip, Name: `".."`, Reason: "not a name"})}, Deny, TreePath, false},
 		{"the tip's tree is too large", faulty{tree: at(tip, &git.LimitError{What: "entries", Limit: 1})}, Deny, TreeLimit, false},
 		{"the accepted tree cannot be read", faulty{tree: at(l.accepted, broken)}, Hold, Unverified, true},
+		{"a commit collides", faulty{commit: at(tip, &git.CollisionError{ID: tip})}, Deny, HashCollision, false},
+		{"something in the tip's tree collides", faulty{tree: at(tip, &git.CollisionError{ID: tip})}, Deny, HashCollision, false},
+		{"something in the accepted tree collides", faulty{tree: at(l.accepted, &git.CollisionError{ID: tip})}, Deny, HashCollision, false},
 		{"the copy is damaged", faulty{commit: at(tip, &git.CorruptError{Dir: "x", Reason: "x"})}, Hold, Unverified, true},
 	}
 	for _, test := range tests {

@@ -71,6 +71,9 @@ func (c *checker) fault(commit string, code Code, what string, err error) (*Prob
 		tree      *git.TreeError
 		limit     *git.LimitError
 	)
+	if p := collision(err); p != nil {
+		return p, nil
+	}
 	switch {
 	case errors.As(err, &file), errors.As(err, &syntax), errors.As(err, &kind), errors.As(err, &tooLarge), errors.As(err, &escape), errors.As(err, &malformed):
 	case errors.As(err, &tree):

@@ -61,6 +61,9 @@ const (
 	TreePath     Code = "TREE_PATH"
 	TreeLimit    Code = "TREE_LIMIT"
 
+	// HashCollision is an object that was made to share its id with another.
+	HashCollision Code = "HASH_COLLISION"
+
 	HistRewrite Code = "HIST_REWRITE"
 	HistLimit   Code = "HIST_LIMIT" // more to verify than the limit
 	RefRollback Code = "REF_ROLLBACK"

@@ -127,7 +127,7 @@ func (o *Operator) Run(ctx context.Context) error {
 		return err
 	}
 	if err := o.resume(ctx); err != nil {
-		return err
+		return stopped(err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, s := range o.sources {
@@ -141,7 +141,11 @@ func (o *Operator) Run(ctx context.Context) error {
 		group.Go(func() error { return l.heals(ctx) })
 	}
 	group.Go(func() error { return o.serveRequests(ctx) })
-	err := group.Wait()
+	return stopped(group.Wait())
+}
+
+// stopped makes nothing of an error that says that the operator was told to stop.
+func stopped(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}

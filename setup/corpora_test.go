@@ -56,7 +56,7 @@ func corpora(t *testing.T) []string {
 // noFixer makes a scan remember what its findings were made on.
 type noFixer struct{}
 
-func (noFixer) Propose(context.Context, *finding.Finding, *resource.Resource, *resource.Set, policy.Stage) *finding.Fix {
+func (noFixer) Propose(context.Context, []*finding.Finding, *resource.Resource, *resource.Set, policy.Stage) []*finding.Fix {
 	return nil
 }
 

@@ -129,7 +129,7 @@ func lacking(f *finding.Finding) (all []string) {
 		"line":        loc.Position().Line > 0 && loc.Position().Column > 0,
 		"end":         loc.File != nil && loc.Span.Start < loc.Span.End && loc.Span.End <= len(loc.File.Content),
 		"subject":     f.Subject.Kind != "",
-		"field":       f.Field != "" || f.Subject.Kind == secret.FileKind, // a text has no fields
+		"field":       f.Field != "" || hasNoField(f),
 		"message":     f.Message != "",
 		"remediation": f.Rule.Remediation != "",
 		"fingerprint": f.Fingerprint != "",
@@ -140,6 +140,12 @@ func lacking(f *finding.Finding) (all []string) {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// hasNoField reports whether a finding is about no field: about a text, or about a
+// resource of Terraform as a whole, which is no field of it as kind is of an object.
+func hasNoField(f *finding.Finding) bool {
+	return f.Subject.Kind == secret.FileKind || f.Subject.Platform == resource.Terraform && len(f.Path) == 0
 }
 
 // checkHolds looks at an exact place: the scalar that was judged is there, or

@@ -33,8 +33,9 @@ const (
 )
 
 // ParseSigners parses an allowed_signers file as ssh-keygen does, but refuses
-// what leaves doubt: patterns in place of addresses, certificate authorities,
-// local times, and a key with two identities. The error joins all mistakes,
+// what leaves doubt: patterns in place of addresses, local times, and a key with
+// two identities. Only a certificate authority may have a pattern, "*@" and a
+// domain. The error joins all mistakes,
 // each a SyntaxError.
 func ParseSigners(path string, data []byte) (*Signers, error) {
 	p := &signersParser{
@@ -92,12 +93,14 @@ func (p *signersParser) parseLine(offset int, line string) {
 	}
 	before := len(p.errs)
 	g := grant{forGit: true, line: p.file.Position(offset).Line}
-	g.emails = p.principals(fields[0])
 	rest := fields[1:]
+	isAuthority := false
 	if len(rest) > 0 && !isKeyType(rest[0].text) {
-		p.options(rest[0], &g)
+		isAuthority = p.options(rest[0], &g)
 		rest = rest[1:]
 	}
+	var domains []string
+	g.emails, domains = p.principals(fields[0], isAuthority)
 	switch {
 	case len(rest) == 0:
 		p.fail(offset+len(line), "a key type such as ssh-ed25519 is missing")
@@ -109,7 +112,12 @@ func (p *signersParser) parseLine(offset int, line string) {
 		p.fail(offset+len(line), "the key is missing after its type")
 		return
 	}
-	if key := p.key(rest[0], rest[1]); key != nil && len(p.errs) == before {
+	key := p.key(rest[0], rest[1])
+	switch {
+	case key == nil || len(p.errs) > before:
+	case isAuthority:
+		p.addAuthority(fields[0].offset, authority{grant: g, key: string(key.Marshal()), domains: domains})
+	default:
 		p.add(fields[0].offset, key, g)
 	}
 }
@@ -151,37 +159,44 @@ func isKeyType(word string) bool {
 	return false
 }
 
-// principals reads the comma-separated e-mails of a line.
-func (p *signersParser) principals(f field) []string {
+// principals reads the comma-separated e-mails of a line, and the domains of an
+// authority's.
+func (p *signersParser) principals(f field, isAuthority bool) (emails, domains []string) {
 	text, offset := f.text, f.offset
 	if strings.HasPrefix(text, `"`) {
 		if len(text) < 2 || !strings.HasSuffix(text, `"`) {
 			p.fail(offset, "the closing quote of the principals is missing")
-			return nil
+			return nil, nil
 		}
 		text, offset = text[1:len(text)-1], offset+1
 	}
-	var emails []string
 	for email := range strings.SplitSeq(text, ",") {
+		domain, isDomain := strings.CutPrefix(email, "*@")
+		isDomain = isDomain && isAuthority && domain != "" && !strings.ContainsAny(domain, "*?!@")
 		switch {
 		case email == "":
 			p.fail(offset, "empty principal; write one e-mail, or several separated by single commas")
-		case strings.ContainsAny(email, "*?!"):
+		case isAuthority && !isDomain && strings.ContainsAny(email, "*?!"):
+			p.fail(offset, `the principal %s is not one e-mail; an authority may also have all of a domain, as "*@example.com"`, quoted(email))
+		case !isDomain && strings.ContainsAny(email, "*?!"):
 			p.fail(offset, "the principal %s is a pattern; write each e-mail out, so that a key has exactly one identity", quoted(email))
 		case !printable(email) || strings.ContainsAny(email, "\"\\ \t"):
 			p.fail(offset, "the principal %s holds characters that no e-mail has", quoted(email))
-		case slices.Contains(emails, email):
+		case slices.Contains(emails, email) || isDomain && slices.Contains(domains, "@"+domain):
 			p.fail(offset, "the principal %s stands twice on this line", quoted(email))
+		case isDomain:
+			domains = append(domains, "@"+domain)
 		default:
 			emails = append(emails, email)
 		}
 		offset += len(email) + 1
 	}
-	return emails
+	return emails, domains
 }
 
-// options reads the comma-separated options of a line into g.
-func (p *signersParser) options(f field, g *grant) {
+// options reads the comma-separated options of a line into g, and reports
+// whether the key is that of a certificate authority.
+func (p *signersParser) options(f field, g *grant) (isAuthority bool) {
 	seen := map[string]bool{}
 	var after field
 	rest, offset := f.text, f.offset
@@ -196,7 +211,9 @@ func (p *signersParser) options(f field, g *grant) {
 		at := field{value, offset + len(opt) - len(value)}
 		switch name {
 		case "cert-authority":
-			p.fail(offset, "cert-authority is not supported: a certificate authority can name anybody; list each person's own key")
+			if isAuthority = true; hasValue {
+				p.fail(offset, "cert-authority has no value")
+			}
 		case "namespaces":
 			if v, ok := p.value(name, at, hasValue); ok {
 				g.forGit = p.namespaces(v)
@@ -213,7 +230,7 @@ func (p *signersParser) options(f field, g *grant) {
 		case "":
 			p.fail(offset, "an empty option; separate options by single commas")
 		default:
-			p.fail(offset, "unknown option %s; known are namespaces, valid-after and valid-before", quoted(name))
+			p.fail(offset, "unknown option %s; known are cert-authority, namespaces, valid-after and valid-before", quoted(name))
 		}
 		if !more {
 			break
@@ -224,6 +241,7 @@ func (p *signersParser) options(f field, g *grant) {
 	if !g.after.IsZero() && !g.before.IsZero() && !g.after.Before(g.before) {
 		p.fail(after.offset, "valid-after is not before valid-before: the key would never be valid")
 	}
+	return isAuthority
 }
 
 // cutOption cuts at the first comma outside quotes.
@@ -293,7 +311,7 @@ func (p *signersParser) time(name string, f field) time.Time {
 
 func (p *signersParser) key(typ, data field) ssh.PublicKey {
 	if strings.Contains(typ.text, "-cert-") {
-		p.fail(typ.offset, "%s is a certificate; list the person's own key", quoted(typ.text))
+		p.fail(typ.offset, "%s is a certificate; list the person's own key, or that of the authority with the option cert-authority", quoted(typ.text))
 		return nil
 	}
 	wire, err := decodeLines([]byte(data.text))
@@ -313,9 +331,26 @@ func (p *signersParser) key(typ, data field) ssh.PublicKey {
 	return key
 }
 
+// addAuthority enters an authority, unless its key is a person's.
+func (p *signersParser) addAuthority(offset int, a authority) {
+	if len(p.signers.grants[a.key]) > 0 {
+		p.fail(offset, bothKinds, p.signers.grants[a.key][0].line)
+		return
+	}
+	p.signers.authorities = append(p.signers.authorities, a)
+}
+
+const bothKinds = "the key stands on line %d already; a key is a person's or an authority's, not both"
+
 // add enters a grant, unless its key already has another identity.
 func (p *signersParser) add(offset int, key ssh.PublicKey, g grant) {
 	wire := string(key.Marshal())
+	for _, a := range p.signers.authorities {
+		if a.key == wire {
+			p.fail(offset, bothKinds, a.line)
+			return
+		}
+	}
 	for _, other := range p.signers.grants[wire] {
 		if !sameSet(other.emails, g.emails) {
 			p.fail(offset, "the key belongs to %s on line %d already; a key has exactly one identity: put all e-mails of a person on one line",

@@ -57,6 +57,59 @@ var attacks = []attack{
 			l.Time = time.Date(2024, 6, 1, 0, 0, 0, 0, time.UTC)
 			l.edit("x")
 		}, Deny, []Code{KeyExpired, TimeAnomaly}},
+	{"A07 revoked key", "the list of the commit before says that it was stolen",
+		func(l *lab) {
+			l.revoke("bob")
+			l.as("bob").edit("x")
+		}, Deny, []Code{KeyRevoked}},
+	{"A07b revoked in the same push, before", "what is revoked counts from the next commit on",
+		func(l *lab) {
+			l.as("alice").Commit("revoke", map[string]string{".holdfast/revoked.krl": l.keys["bob"].Public + "\n"})
+			l.as("bob").edit("x")
+		}, Deny, []Code{KeyRevoked}},
+	{"A07c revoked afterwards", "what was accepted before the revocation stays accepted",
+		func(l *lab) {
+			l.as("bob").edit("x")
+			l.as("alice").Commit("revoke", map[string]string{".holdfast/revoked.krl": l.keys["bob"].Public + "\n"})
+		}, Allow, nil},
+	{"A07d revocation list removed", "who removes the list wants the stolen key to count",
+		func(l *lab) {
+			l.revoke("bob")
+			l.Git("rm", "-q", ".holdfast/revoked.krl")
+			l.as("alice").edit("x")
+		}, Hold, []Code{TrustShrink}},
+	{"A07e revocation taken back", "a stolen key stays stolen",
+		func(l *lab) {
+			l.revoke("bob")
+			l.as("alice").Commit("x", map[string]string{".holdfast/revoked.krl": l.keys["mallory"].Public + "\n"})
+		}, Hold, []Code{TrustShrink}},
+	{"A07f revocation list that cannot be read", "the line that cannot be read may be the one that matters",
+		func(l *lab) {
+			l.revoke("bob")
+			l.as("alice").Commit("x", map[string]string{".holdfast/revoked.krl": "SSHKRL\n\x00 cut short"})
+		}, Deny, []Code{PolicyInvalid}},
+	{"A07g revocation list that is asked for and missing", "unknown is not fine",
+		func(l *lab) {
+			l.trust.RevokedPath = ".holdfast/stolen.krl"
+			l.as("alice").edit("x")
+		}, Hold, []Code{TrustMissing}},
+	{"A07h revocation list that is a link", "what it points to is not protected with it",
+		func(l *lab) {
+			l.as("alice")
+			l.Write(map[string]string{"apps/list": "# nobody\n"})
+			if err := os.Symlink("../apps/list", l.Path(".holdfast/revoked.krl")); err != nil {
+				l.t.Fatal(err)
+			}
+			l.edit("x")
+		}, Deny, []Code{PolicyInvalid}},
+	{"A07i the operator's own list", "it counts whatever the repository says",
+		func(l *lab) {
+			var err error
+			if l.trust.Revoked, err = ParseRevocations("operator", []byte(l.keys["bob"].Public)); err != nil {
+				l.t.Fatal(err)
+			}
+			l.as("bob").edit("x")
+		}, Deny, []Code{KeyRevoked}},
 	{"A08 signature of another commit", "a signature is over one content",
 		func(l *lab) {
 			_, sig := splitSignature(string(l.Raw(l.Head())))
@@ -337,6 +390,8 @@ var attacks = []attack{
 		}, Allow, nil},
 	{"P12 security key with touch", "somebody was there",
 		func(l *lab) { l.securityKey(userPresence) }, Allow, nil},
+	{"P12b security key with touch and PIN", "more than is asked for",
+		func(l *lab) { l.securityKey(userPresence | userVerified) }, Allow, nil},
 	{"P13 unusual headers", "encoding, mergetag, change-id and extras are signed content",
 		func(l *lab) {
 			p := l.payload(l.Git("rev-parse", "HEAD^{tree}"), "author "+l.person("alice"), "committer "+l.person("alice"),
@@ -453,6 +508,11 @@ func (l *lab) grant(line string) {
 	l.accepted = l.as("alice").Commit("grant", map[string]string{DefaultSignersPath: l.keys.allowed() + line + "\n"})
 }
 
+// revoke accepts a commit that revokes a person's key.
+func (l *lab) revoke(name string) {
+	l.accepted = l.as("alice").Commit("revoke", map[string]string{".holdfast/revoked.krl": l.keys[name].Public + "\n"})
+}
+
 // weakKey grants dave a key made with these arguments, and signs by it.
 func (l *lab) weakKey(kind string, args ...string) {
 	file := l.t.TempDir() + "/key"
@@ -462,29 +522,44 @@ func (l *lab) weakKey(kind string, args ...string) {
 	l.put(p, signFile(l.t, file, p))
 }
 
-// securityKey grants dave a security key, and signs as the device does: the
-// machine has none, so the message is put together as the protocol says.
+// securityKey grants dave a security key, and signs by it.
 func (l *lab) securityKey(flags byte) {
+	device := newSecurityKey(l.t)
+	l.grant("dave@example.com " + ssh.KeyAlgoSKED25519 + " " + base64.StdEncoding.EncodeToString(device.wire))
+	p := l.payloadBy("dave")
+	l.put(p, armorSSH(device.wire, device.sign(flags), p))
+}
+
+// securityKey signs as a FIDO device does: the machine has none, so the message
+// is put together as the protocol says.
+type securityKey struct {
+	wire    []byte
+	private ed25519.PrivateKey
+}
+
+func newSecurityKey(t testing.TB) securityKey {
+	t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
-		l.t.Fatal(err)
+		t.Fatal(err)
 	}
-	wire := ssh.Marshal(struct {
+	return securityKey{ssh.Marshal(struct {
 		Type        string
 		Key         []byte
 		Application string
-	}{ssh.KeyAlgoSKED25519, public, "ssh:"})
-	l.grant("dave@example.com " + ssh.KeyAlgoSKED25519 + " " + base64.StdEncoding.EncodeToString(wire))
-	p := l.payloadBy("dave")
-	l.put(p, armorSSH(wire, func(message []byte) []byte {
+	}{ssh.KeyAlgoSKED25519, public, "ssh:"}), private}
+}
+
+func (k securityKey) sign(flags byte) func(message []byte) []byte {
+	return func(message []byte) []byte {
 		application, sum := sha256.Sum256([]byte("ssh:")), sha256.Sum256(message)
 		counter := binary.BigEndian.AppendUint32([]byte{flags}, 7)
 		signed := slices.Concat(application[:], counter, sum[:])
 		return append(ssh.Marshal(struct {
 			Format string
 			Blob   []byte
-		}{ssh.KeyAlgoSKED25519, ed25519.Sign(private, signed)}), counter...)
-	}, p))
+		}{ssh.KeyAlgoSKED25519, ed25519.Sign(k.private, signed)}), counter...)
+	}
 }
 
 // armorSSH writes a signature as ssh-keygen does.

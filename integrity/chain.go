@@ -31,6 +31,14 @@ type History interface {
 type Trust struct {
 	SignersPath string // the signers file in the repository; DefaultSignersPath if empty
 	KeysDir     string // the directory of OpenPGP key files; DefaultKeysDir if empty
+	// RevokedPath is the revocation list in the repository, without which nothing
+	// passes. If empty, revoked.krl beside the signers file counts if it is there.
+	RevokedPath string
+	// Revoked counts as well, for all that was not accepted before.
+	Revoked *Revocations
+	// Denied are commits that are refused whatever their id, by the SHA-256 of
+	// what is signed in hexadecimal digits: one signed content can have many ids.
+	Denied []string
 
 	// Root is the full id of a commit that is accepted as it is, with all
 	// before it. Verification starts after it.
@@ -74,8 +82,9 @@ type Result struct {
 
 // Verified says who signed a commit.
 type Verified struct {
-	Commit string
-	Signer Signer
+	Commit  string
+	Signer  Signer
+	Payload string // SHA-256 of what is signed, in hexadecimal digits
 }
 
 // Check judges what happened to a branch since the commit that was accepted
@@ -289,10 +298,15 @@ func (c *checker) verify(id string, commits map[string]loaded) {
 		c.add(p)
 		return
 	}
+	payload := PayloadDigest(commit.Payload)
 	at := c.seen(id)
 	signer, problems := VerifyCommit(commit.Commit, c.signers, at)
 	if signer.Identity != "" {
-		c.result.Verified = append(c.result.Verified, Verified{id, signer})
+		c.result.Verified = append(c.result.Verified, Verified{id, signer, payload})
+	}
+	if slices.Contains(c.trust.Denied, payload) {
+		problems = append(problems, about(id, []Problem{problem(PayloadDenied, "Remove the commit from the branch.",
+			"its content %s is on the list of what is denied", short(payload))})...)
 	}
 	for _, parent := range commit.Parents {
 		p := commits[parent].Commit

@@ -345,6 +345,31 @@ func TestSHA256Repository(t *testing.T) {
 	}
 }
 
+// TestDeniedContent gives one signed content two ids, as whoever signs can.
+func TestDeniedContent(t *testing.T) {
+	l := newLab(t, newPeople(t, "alice", "bob"))
+	payload := l.payloadBy("bob")
+	key := l.keys["bob"].PrivateFile()
+	ids := map[string]bool{}
+	for _, hash := range []string{"sha512", "sha256"} {
+		l.Reset(l.accepted)
+		id := l.put(payload, signFile(t, key, payload, "-O", "hashalg="+hash))
+		ids[id] = true
+		l.trust.Denied = nil
+		verified := l.check().Verified
+		if len(verified) != 1 || verified[0].Payload != PayloadDigest([]byte(payload)) {
+			t.Fatalf("%+v", verified)
+		}
+		l.trust.Denied = []string{PayloadDigest([]byte(payload))}
+		if r := l.check(); r.Decision != Deny || !slices.Equal(codes(r.Problems), []Code{PayloadDenied}) {
+			t.Errorf("%s: %s %v", id, r.Decision, r.Problems)
+		}
+	}
+	if len(ids) != 2 {
+		t.Error("the commits are one and the same")
+	}
+}
+
 func TestTags(t *testing.T) {
 	keys := newPeople(t, "alice", "bob", "carol", "mallory")
 	const ref = "refs/tags/v1.0"

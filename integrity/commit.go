@@ -2,6 +2,8 @@ package integrity
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"time"
@@ -48,6 +50,13 @@ func VerifyCommit(c *git.Commit, signers *Signers, seen time.Time) (Signer, []Pr
 	return signer, about(c.ID, problems)
 }
 
+// PayloadDigest is the SHA-256 of what a signature is over, in hexadecimal
+// digits. Unlike an object's id it does not change with the signature.
+func PayloadDigest(payload []byte) string {
+	sum := sha256.Sum256(payload)
+	return hex.EncodeToString(sum[:])
+}
+
 // verifySignature finds out who signed a message.
 func verifySignature(message, signature []byte, signers *Signers, at time.Time) (Signer, *Problem) {
 	fail := func(code Code, hint, format string, args ...any) (Signer, *Problem) {
@@ -85,7 +94,7 @@ func malformedCode(err error) Code {
 
 func verifySSH(message []byte, sig *sshSignature, signers *Signers, at time.Time) (Signer, *Problem) {
 	// The list is asked first: keys of strangers are not worth a computation.
-	signer, p := signers.lookup(sig.key, at)
+	signer, p := signers.find(sig.key, sig.cert, at)
 	if p != nil {
 		return Signer{}, p
 	}

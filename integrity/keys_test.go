@@ -89,9 +89,9 @@ func keygen(t testing.TB, file string, args ...string) string {
 }
 
 // signFile signs by a private SSH key file, as git does.
-func signFile(t testing.TB, file, payload string) string {
+func signFile(t testing.TB, file, payload string, more ...string) string {
 	t.Helper()
-	cmd := exec.Command("ssh-keygen", "-q", "-Y", "sign", "-n", "git", "-f", file)
+	cmd := exec.Command("ssh-keygen", append([]string{"-q", "-Y", "sign", "-n", "git", "-f", file}, more...)...)
 	cmd.Stdin = strings.NewReader(payload)
 	out, err := cmd.Output()
 	if err != nil {

@@ -1,6 +1,7 @@
 package integrity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +15,9 @@ import (
 // startList puts the signers of the starting commit in force.
 func (c *checker) startList(ctx context.Context, from string) error {
 	if from == "" {
-		c.signers = c.trust.Bootstrap
+		if c.trust.Bootstrap != nil {
+			c.signers = c.inForce(c.trust.Bootstrap)
+		}
 		return nil
 	}
 	var err error
@@ -37,11 +40,14 @@ func (c *checker) adopt(ctx context.Context, commit string) (*Problem, error) {
 	if err != nil {
 		return c.fault(commit, ObjMalformed, "the commit's tree is not accepted", err)
 	}
-	files, err := signerFiles(tree, c.trust.SignersPath, c.trust.KeysDir)
+	files, err := signerFiles(tree, c.trust.SignersPath, c.trust.KeysDir, cmp.Or(c.trust.RevokedPath, revokedBeside(c.trust.SignersPath)))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && c.files == nil && c.trust.Bootstrap != nil:
-		c.signers = c.trust.Bootstrap
-		return nil, nil
+		p := c.revocations(c.trust.Bootstrap)
+		if p == nil {
+			c.signers = c.inForce(c.trust.Bootstrap)
+		}
+		return p, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return c.fault(commit, PolicyInvalid, "the list of signers is invalid", &FileError{c.trust.SignersPath, errors.New("does not exist")})
 	case err != nil:
@@ -54,8 +60,41 @@ func (c *checker) adopt(ctx context.Context, commit string) (*Problem, error) {
 	if err != nil {
 		return c.fault(commit, PolicyInvalid, "the list of signers is invalid", err)
 	}
-	c.signers, c.files = signers, files
+	if p := c.revocations(signers); p != nil {
+		p.Commit = commit
+		return p, nil
+	}
+	c.signers, c.files = c.inForce(signers), files
 	return nil, nil
+}
+
+// revocations holds a list that lacks the revocations it should have, or has
+// fewer than the one in force.
+func (c *checker) revocations(signers *Signers) *Problem {
+	var before *Revocations
+	if c.files != nil {
+		before = c.signers.revoked
+	}
+	switch {
+	case signers.revoked == nil && c.trust.RevokedPath != "":
+		p := problem(TrustMissing, "Commit it again: without it nobody knows which keys were stolen.", "the revocation list %s does not exist", quoted(c.trust.RevokedPath))
+		return &p
+	case signers.revoked.restores(before):
+		p := problem(TrustShrink, "Put back what was revoked. A key that was revoked by mistake is replaced by a new one.", "what the revocation list %s revoked counts again", quoted(before.path))
+		return &p
+	}
+	return nil
+}
+
+// inForce returns signers to which the operator's own revocations apply, those
+// beside the bootstrap list among them.
+func (c *checker) inForce(signers *Signers) *Signers {
+	all := *signers
+	all.revocations = []*Revocations{signers.revoked, c.trust.Revoked}
+	if c.trust.Bootstrap != nil {
+		all.revocations = append(all.revocations, c.trust.Bootstrap.revoked)
+	}
+	return &all
 }
 
 // fault tells what a commit holds from what our copy of it lacks: the first is

@@ -27,7 +27,10 @@ type Signers struct {
 	grants map[string][]grant // by SSH key in wire format
 	emails map[string]bool    // all principals
 
-	openPGP []openPGPGrant
+	authorities []authority
+	openPGP     []openPGPGrant
+	revoked     *Revocations   // beside the list; nil if there is none
+	revocations []*Revocations // all that count, the operator's among them; any may be nil
 }
 
 // openPGPGrant is a key of an OpenPGP key file.
@@ -60,12 +63,14 @@ func (s Signer) Owns(email string) bool { return slices.Contains(s.emails, email
 
 // LoadSigners reads the signers file at path, and the OpenPGP key files in
 // keysDir if there is such a directory. Each key file is named <e-mail>.asc and
-// holds the public keys of that one identity. Empty paths mean the defaults.
+// holds the public keys of that one identity. Beside the signers file there may
+// be a revocation list, revoked.krl. Empty paths mean the defaults.
 //
 // The error joins all that is wrong with the files, so that all of it can be
 // repaired at once: SyntaxErrors, FileErrors, and what reading failed with.
 func LoadSigners(tree source.Tree, path, keysDir string) (*Signers, error) {
-	files, err := signerFiles(tree, cmp.Or(path, DefaultSignersPath), cmp.Or(keysDir, DefaultKeysDir))
+	path = cmp.Or(path, DefaultSignersPath)
+	files, err := signerFiles(tree, path, cmp.Or(keysDir, DefaultKeysDir), revokedBeside(path))
 	if err != nil {
 		return nil, err
 	}
@@ -87,17 +92,25 @@ func (e *FileError) Error() string {
 func (e *FileError) Unwrap() error { return e.Err }
 
 // signerFile is one of the files that make a list. The signers file itself is
-// the first and has no e-mail. The id is empty where the tree knows none.
+// the first and has no e-mail, nor has the revocation list. The id is empty where
+// the tree knows none.
 type signerFile struct{ path, email, id string }
 
 // signerFiles finds the files. None of them, and none of the directories above
 // them, may be a symbolic link: what it points to is not protected with it.
-func signerFiles(tree source.Tree, path, keysDir string) ([]signerFile, error) {
+func signerFiles(tree source.Tree, path, keysDir, revokedPath string) ([]signerFile, error) {
 	list, err := statRegular(tree, path)
 	if err != nil {
 		return nil, err
 	}
 	files := []signerFile{{path: path, id: list.ID}}
+	revoked, err := statRegular(tree, revokedPath)
+	switch {
+	case err == nil:
+		files = append(files, signerFile{path: revokedPath, id: revoked.ID})
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
 	dir, err := statNoLinks(tree, keysDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return files, nil
@@ -167,10 +180,16 @@ func loadSigners(tree source.Tree, files []signerFile) (*Signers, error) {
 	errs := []error{err}
 	owner := map[string]string{} // fingerprint → file
 	var grants []openPGPGrant
+	var revoked *Revocations
 	for _, f := range files[1:] {
 		data, err := tree.ReadFile(f.path)
 		if err != nil {
 			return nil, err
+		}
+		if f.email == "" {
+			revoked, err = ParseRevocations(f.path, data)
+			errs = append(errs, err)
+			continue
 		}
 		keys, err := parseOpenPGPKeys(data)
 		if err != nil {
@@ -189,11 +208,33 @@ func loadSigners(tree source.Tree, files []signerFile) (*Signers, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	if len(s.grants) == 0 && len(grants) == 0 {
+	if len(s.grants) == 0 && len(s.authorities) == 0 && len(grants) == 0 {
 		return nil, &FileError{files[0].path, errors.New("lists nobody; then nobody could ever commit again")}
 	}
-	s.openPGP = grants
+	s.openPGP, s.revoked, s.revocations = grants, revoked, []*Revocations{revoked}
 	return s, nil
+}
+
+// find tells who a key or its certificate stands for at a time.
+func (s *Signers) find(key ssh.PublicKey, cert *ssh.Certificate, at time.Time) (Signer, *Problem) {
+	var signer Signer
+	var p *Problem
+	if cert != nil {
+		signer, p = s.certified(cert, at)
+	} else {
+		signer, p = s.lookup(key, at)
+	}
+	if p != nil {
+		return signer, p
+	}
+	for _, r := range s.revocations {
+		if what, revoked := r.revokes(key, cert); revoked {
+			p := problem(KeyRevoked, "Sign again with a key that is valid. What was accepted before the revocation stays accepted.",
+				"the %s of %s is revoked (%s)", what, quoted(signer.Identity), r.path)
+			return Signer{}, &p
+		}
+	}
+	return signer, nil
 }
 
 // lookup finds the grant under which a key counts at a time.
@@ -207,7 +248,7 @@ func (s *Signers) lookup(key ssh.PublicKey, at time.Time) (Signer, *Problem) {
 			continue
 		}
 		last = g
-		if (g.after.IsZero() || !at.Before(g.after)) && (g.before.IsZero() || at.Before(g.before)) {
+		if g.includes(at) {
 			return Signer{Identity: g.emails[0], Key: fingerprint, File: s.path, Line: g.line, emails: g.emails}, nil
 		}
 	}
@@ -224,6 +265,11 @@ func (s *Signers) lookup(key ssh.PublicKey, at time.Time) (Signer, *Problem) {
 	p := problem(KeyExpired, "Sign again with a key that is valid; dates in the commit do not count, only when it was first seen.",
 		"signed by the key of %s, which was not valid at %s (%s:%d, %s)", quoted(last.emails[0]), stamp(at), s.path, last.line, last.window())
 	return Signer{}, &p
+}
+
+// includes reports whether a grant is valid at a time.
+func (g *grant) includes(at time.Time) bool {
+	return (g.after.IsZero() || !at.Before(g.after)) && (g.before.IsZero() || at.Before(g.before))
 }
 
 // window says when a grant is valid.

@@ -73,7 +73,7 @@ func TestParseSignersReportsAllMistakes(t *testing.T) {
 	file := strings.Join([]string{
 		"*@x " + keyA,
 		"a@x,!b@x " + keyA,
-		"a@x cert-authority " + keyA,
+		"a?@x cert-authority=yes " + keyA,
 		"a@x namespaces=git " + keyA,
 		"a@x namespaces=\"g*\" " + keyA,
 		"a@x valid-after=\"20250101\" " + keyA,
@@ -92,6 +92,10 @@ func TestParseSignersReportsAllMistakes(t *testing.T) {
 		"a\u202e@x " + keyB,
 		"a@x ssh-ed25519-cert-v01@openssh.com AAAA",
 		"a@x namespaces=\"git\", " + keyA,
+		"*@x cert-authority " + keyB,
+		"a@x " + keyB,
+		"*@x cert-authority " + keyA,
+		"*@x,*@,*@*,*@x cert-authority " + keyA,
 	}, "\n")
 	_, err := ParseSigners("list", []byte(file))
 	var got []string
@@ -105,13 +109,14 @@ func TestParseSignersReportsAllMistakes(t *testing.T) {
 	want := []string{
 		`list:1:1: the principal "*@x" is a pattern; write each e-mail out, so that a key has exactly one identity`,
 		`list:2:5: the principal "!b@x" is a pattern; write each e-mail out, so that a key has exactly one identity`,
-		`list:3:5: cert-authority is not supported: a certificate authority can name anybody; list each person's own key`,
+		`list:3:6: cert-authority has no value`,
+		`list:3:1: the principal "a?@x" is not one e-mail; an authority may also have all of a domain, as "*@example.com"`,
 		`list:4:16: the value of namespaces must be quoted: namespaces="…"`,
 		`list:5:17: the namespace "g*" is a pattern; write "git"`,
 		`list:6:18: valid-after has no time zone; add Z for UTC, since it would mean another moment on every machine`,
 		`list:7:19: "soon" is not a time; write valid-before="YYYYMMDDZ" or "YYYYMMDDHHMMSSZ"`,
 		`list:8:17: valid-after is not before valid-before: the key would never be valid`,
-		`list:9:5: unknown option "no-touch-required"; known are namespaces, valid-after and valid-before`,
+		`list:9:5: unknown option "no-touch-required"; known are cert-authority, namespaces, valid-after and valid-before`,
 		`list:10:22: the option "namespaces" stands twice`,
 		`list:11:4: a key type such as ssh-ed25519 is missing`,
 		`list:12:16: the key is missing after its type`,
@@ -123,8 +128,13 @@ func TestParseSignersReportsAllMistakes(t *testing.T) {
 		`list:18:1: the closing quote of the principals is missing`,
 		`list:18:86: a key type such as ssh-ed25519 is missing`,
 		`list:19:1: the principal "a\u202e@x" holds characters that no e-mail has`,
-		`list:20:5: "ssh-ed25519-cert-v01@openssh.com" is a certificate; list the person's own key`,
+		`list:20:5: "ssh-ed25519-cert-v01@openssh.com" is a certificate; list the person's own key, or that of the authority with the option cert-authority`,
 		`list:21:22: an empty option; separate options by single commas`,
+		`list:23:1: the key stands on line 22 already; a key is a person's or an authority's, not both`,
+		`list:24:1: the key stands on line 16 already; a key is a person's or an authority's, not both`,
+		`list:25:5: the principal "*@" is not one e-mail; an authority may also have all of a domain, as "*@example.com"`,
+		`list:25:8: the principal "*@*" is not one e-mail; an authority may also have all of a domain, as "*@example.com"`,
+		`list:25:12: the principal "*@x" stands twice on this line`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("mistakes (-want +got):\n%s", diff)

@@ -17,13 +17,16 @@ const (
 	sshNamespace = "git"
 	minRSABits   = 2048
 
-	// userPresence is the flag by which a security key says it was touched.
+	// The flags by which a security key says that it was touched, and that its
+	// holder gave a PIN or a finger.
 	userPresence = 0x01
+	userVerified = 0x04
 )
 
 // sshSignature is a parsed signature in OpenSSH's SSHSIG format, version 1.
 type sshSignature struct {
-	key       ssh.PublicKey
+	key       ssh.PublicKey    // never a certificate
+	cert      *ssh.Certificate // that the key came with; nil if it came alone
 	namespace string
 	hash      string // sha256 or sha512
 	signature ssh.Signature
@@ -68,7 +71,7 @@ func parseSSHSignature(armored []byte) (*sshSignature, error) {
 		return nil, fmt.Errorf("hash %s is neither sha256 nor sha512", quoted(fields.Hash))
 	}
 	sig := &sshSignature{namespace: fields.Namespace, hash: fields.Hash}
-	if sig.key, err = parseSSHKey(fields.Key); err != nil {
+	if sig.key, sig.cert, err = parseSSHKeyOrCertificate(fields.Key); err != nil {
 		return nil, err
 	}
 	var inner struct {
@@ -86,41 +89,67 @@ func parseSSHSignature(armored []byte) (*sshSignature, error) {
 // parseSSHKey parses a key in wire format and insists on the one encoding that
 // is canonical, since keys are compared by their bytes.
 func parseSSHKey(wire []byte) (ssh.PublicKey, error) {
+	key, cert, err := parseSSHKeyOrCertificate(wire)
+	if err == nil && cert != nil {
+		return nil, errors.New("the public key is a certificate")
+	}
+	return key, err
+}
+
+// parseSSHKeyOrCertificate is parseSSHKey, but takes a key out of its
+// certificate.
+func parseSSHKeyOrCertificate(wire []byte) (ssh.PublicKey, *ssh.Certificate, error) {
 	key, err := ssh.ParsePublicKey(wire)
 	if err != nil {
-		return nil, fmt.Errorf("the public key is malformed or of an unknown type: %w", err)
-	}
-	if strings.Contains(key.Type(), "-cert-") {
-		return nil, errors.New("the public key is a certificate; certificates are not supported")
+		return nil, nil, fmt.Errorf("the public key is malformed or of an unknown type: %w", err)
 	}
 	if !bytes.Equal(key.Marshal(), wire) {
-		return nil, errors.New("the public key is not in its canonical encoding")
+		return nil, nil, errors.New("the public key is not in its canonical encoding")
 	}
-	return key, nil
+	if cert, ok := key.(*ssh.Certificate); ok {
+		return cert.Key, cert, nil
+	}
+	return key, nil, nil
 }
 
 // strength returns an error that matches errWeak unless key and signature are
 // of kinds that can be relied on.
 func (s *sshSignature) strength() error {
-	switch s.key.Type() {
-	case ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521:
-		return nil
-	case ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256:
-		// Rest holds the flags byte and a counter of four bytes.
-		if len(s.signature.Rest) == 5 && s.signature.Rest[0]&userPresence == 0 {
-			return fmt.Errorf("%w: the security key was not touched", errWeak)
+	if err := strong(s.key, &s.signature); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(s.key.Type(), "sk-") || len(s.signature.Rest) != 5 {
+		return nil // what is not five bytes does not verify
+	}
+	// Rest holds the flags byte and a counter of four bytes.
+	flags := s.signature.Rest[0]
+	if flags&userPresence == 0 {
+		return fmt.Errorf("%w: the security key was not touched", errWeak)
+	}
+	if s.cert != nil && flags&userVerified == 0 {
+		if _, required := s.cert.CriticalOptions[verifyRequired]; required {
+			return fmt.Errorf("%w: the certificate requires a PIN, which the security key was not given", errWeak)
 		}
+	}
+	return nil
+}
+
+// strong returns an error that matches errWeak unless a key, and a signature by
+// it, are of kinds that can be relied on.
+func strong(key ssh.PublicKey, sig *ssh.Signature) error {
+	switch key.Type() {
+	case ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256:
 		return nil
 	case ssh.KeyAlgoRSA:
-		if bits := rsaBits(s.key); bits < minRSABits {
+		if bits := rsaBits(key); bits < minRSABits {
 			return fmt.Errorf("%w: an RSA key of %d bits, at least %d are needed", errWeak, bits, minRSABits)
 		}
-		if s.signature.Format != ssh.KeyAlgoRSASHA256 && s.signature.Format != ssh.KeyAlgoRSASHA512 {
-			return fmt.Errorf("%w: an RSA signature of format %s; rsa-sha2-256 or rsa-sha2-512 is needed", errWeak, quoted(s.signature.Format))
+		if sig.Format != ssh.KeyAlgoRSASHA256 && sig.Format != ssh.KeyAlgoRSASHA512 {
+			return fmt.Errorf("%w: an RSA signature of format %s; rsa-sha2-256 or rsa-sha2-512 is needed", errWeak, quoted(sig.Format))
 		}
 		return nil
 	}
-	return fmt.Errorf("%w: keys of type %s are not accepted", errWeak, quoted(s.key.Type()))
+	return fmt.Errorf("%w: keys of type %s are not accepted", errWeak, quoted(key.Type()))
 }
 
 func rsaBits(key ssh.PublicKey) int {

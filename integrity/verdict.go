@@ -77,6 +77,9 @@ const (
 	TagTarget    Code = "TAG_TARGET"
 
 	PolicyInvalid Code = "POLICY_INVALID"
+	TrustShrink   Code = "TRUST_SHRINK"  // what protected is taken away
+	TrustMissing  Code = "TRUST_MISSING" // a list that was asked for is not there
+	PayloadDenied Code = "PAYLOAD_DENIED"
 	Unverified    Code = "UNVERIFIED" // could not be found out: object missing, time-out, broken repository
 )
 
@@ -91,6 +94,9 @@ var decisions = map[Code]Decision{
 	RefRollback: Hold,
 	RefTeleport: Hold,
 	Unverified:  Hold,
+
+	TrustShrink:  Hold,
+	TrustMissing: Hold,
 }
 
 // Decision returns what the code leads to.

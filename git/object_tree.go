@@ -36,6 +36,9 @@ func parseTree(id string, raw []byte) ([]source.Entry, error) {
 		if reason := badName(name); reason != "" {
 			return nil, &TreeError{Tree: id, Name: quoteName(name), Reason: reason}
 		}
+		if !bytes.ContainsFunc(rest[:len(id)/2], func(r rune) bool { return r != 0 }) {
+			return nil, &MalformedError{ID: id, Reason: "the entry " + quoteName(name) + " names no object"}
+		}
 		entries = append(entries, source.Entry{Name: name, Mode: mode, Size: -1, ID: hex.EncodeToString(rest[:len(id)/2])})
 		if mode == source.ModeDir {
 			name += "/" // so Git sorts

@@ -221,3 +221,31 @@ func FuzzParseCommit(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseTag holds the same of tags.
+func FuzzParseTag(f *testing.F) {
+	const tag = "object " + id1 + "\ntype commit\ntag v1\n"
+	f.Add([]byte(tag + "tagger A <a@example.com> 1772366400 +0000\n\nmessage\n-----BEGIN PGP SIGNATURE-----\n\nabc\n-----END PGP SIGNATURE-----\n"))
+	f.Add([]byte(tag + "\n-----BEGIN SSH SIGNATURE-----\nU1NI\n-----END SSH SIGNATURE-----"))
+	f.Add([]byte(strings.Replace(tag, "v1", "a/b", 1) + "\n-----BEGIN x"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		tag, err := git.ParseTag(id2, raw)
+		if err != nil {
+			if _, ok := errors.AsType[*git.MalformedError](err); !ok {
+				t.Fatalf("error %v", err)
+			}
+			return
+		}
+		again := fmt.Sprintf("object %s\ntype %s\ntag %s\n", tag.Object, tag.ObjectType, tag.Name)
+		if tag.Tagger != (git.Identity{}) {
+			again += fmt.Sprintf("tagger %s <%s> %d %s\n", tag.Tagger.Name, tag.Tagger.Email, tag.Tagger.When.Unix(), tag.Tagger.When.Format("-0700"))
+		}
+		again += "\n" + tag.Message + string(tag.Signature)
+		if strings.ReplaceAll(string(raw), " -0000\n", " +0000\n") != strings.ReplaceAll(again, " -0000\n", " +0000\n") {
+			t.Errorf("%q is not what was read: %q", raw, again)
+		}
+		if string(tag.Payload)+string(tag.Signature) != string(raw) || strings.ContainsAny(tag.Tagger.Name+tag.Tagger.Email, "<>\n\x00") {
+			t.Errorf("payload %q, signature %q, tagger %+v", tag.Payload, tag.Signature, tag.Tagger)
+		}
+	})
+}

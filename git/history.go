@@ -21,13 +21,13 @@ func (m *Mirror) FirstParents(ctx context.Context, from, to string) ([]string, e
 }
 
 func (m *Mirror) revList(ctx context.Context, from, to string, options ...string) ([]string, error) {
-	if err := m.expect(ctx, to, "commit"); err != nil {
+	if err := m.expectCommit(ctx, to); err != nil {
 		return nil, err
 	}
 	args := append([]string{"rev-list", "--topo-order", "--reverse", "--max-count=" + strconv.Itoa(m.opts.MaxCommits+1)}, options...)
 	args = append(args, "--end-of-options", to)
 	if from != "" {
-		if err := m.expect(ctx, from, "commit"); err != nil {
+		if err := m.expectCommit(ctx, from); err != nil {
 			return nil, err
 		}
 		args = append(args, "^"+from)
@@ -40,7 +40,7 @@ func (m *Mirror) revList(ctx context.Context, from, to string, options ...string
 	if len(ids) > m.opts.MaxCommits {
 		return nil, &LimitError{What: "commits to look at", Limit: int64(m.opts.MaxCommits)}
 	}
-	return ids, nil
+	return ids, m.whole(ids)
 }
 
 // IsAncestor reports whether b can be reached from a's children, or is a itself.
@@ -48,7 +48,7 @@ func (m *Mirror) revList(ctx context.Context, from, to string, options ...string
 // what is unknown is not false.
 func (m *Mirror) IsAncestor(ctx context.Context, a, b string) (bool, error) {
 	for _, id := range []string{a, b} {
-		if err := m.expect(ctx, id, "commit"); err != nil {
+		if err := m.expectCommit(ctx, id); err != nil {
 			return false, err
 		}
 	}
@@ -56,10 +56,40 @@ func (m *Mirror) IsAncestor(ctx context.Context, a, b string) (bool, error) {
 	// Git says "no", too, when it could not read a commit in between; but then it
 	// complains.
 	if failure, ok := errors.AsType[*runError](err); ok && failure.code == 1 && failure.stderr == "" {
-		return false, nil
+		return false, m.unknownIfShallow()
 	}
 	if err != nil {
 		return false, m.localFailure(err)
 	}
 	return true, nil
 }
+
+// expectCommit makes sure that a commit is there, and tells one that is missing
+// from one that a shallow clone left out.
+func (m *Mirror) expectCommit(ctx context.Context, id string) error {
+	err := m.expect(ctx, id, "commit")
+	if missing, ok := errors.AsType[*MissingError](err); ok && missing.Is == "" {
+		if shallow := m.unknownIfShallow(); shallow != nil {
+			return shallow
+		}
+	}
+	return err
+}
+
+// Range is that of Mirror, as are the others.
+func (l *Local) Range(ctx context.Context, from, to string) ([]string, error) {
+	return l.m.Range(ctx, from, to)
+}
+
+// FirstParents is that of Mirror.
+func (l *Local) FirstParents(ctx context.Context, from, to string) ([]string, error) {
+	return l.m.FirstParents(ctx, from, to)
+}
+
+// IsAncestor is that of Mirror.
+func (l *Local) IsAncestor(ctx context.Context, a, b string) (bool, error) {
+	return l.m.IsAncestor(ctx, a, b)
+}
+
+// Tag is that of Mirror.
+func (l *Local) Tag(ctx context.Context, id string) (*Tag, error) { return l.m.Tag(ctx, id) }

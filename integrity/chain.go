@@ -146,8 +146,12 @@ func (c *checker) internal(err error) {
 		return
 	}
 	var limit *git.LimitError
-	if errors.As(err, &limit) {
+	switch {
+	case errors.As(err, &limit):
 		c.add(problem(HistLimit, hintLimit, "too much to verify: %s", err))
+		return
+	case isShallow(err):
+		c.add(problem(RepoShallow, hintShallow, "the history could not be verified: %s", err))
 		return
 	}
 	c.add(problem(Unverified, hintUnverified, "the history could not be verified: %s", err))
@@ -155,6 +159,7 @@ func (c *checker) internal(err error) {
 
 const (
 	hintLimit      = "Verify it in parts by pinning a reviewed commit as root, or raise the limit."
+	hintShallow    = "Fetch the whole history: git fetch --unshallow, or fetch-depth: 0 in CI."
 	hintUnverified = "It is tried again; if it stays, look at the repository with git fsck."
 )
 
@@ -208,7 +213,7 @@ func (c *checker) rooted(ctx context.Context, tip string) (bool, error) {
 	if !ok {
 		ok, err = c.h.IsAncestor(ctx, root, tip)
 	}
-	if err != nil {
+	if err != nil && !isShallow(err) {
 		if _, missing := c.h.Commit(ctx, root); isGone(missing) {
 			ok, err = false, nil
 		}
@@ -338,6 +343,12 @@ func collision(err error) *Problem {
 	p := problem(HashCollision, "This is an attack: find out who pushed the object, and keep a copy of it. Move to a repository of SHA-256.", "%s", found)
 	p.Commit = found.ID
 	return &p
+}
+
+// isShallow reports whether the answer lies in what a shallow clone lacks.
+func isShallow(err error) bool {
+	var shallow *git.ShallowError
+	return errors.As(err, &shallow)
 }
 
 // isGone reports whether an object is not in the repository.

@@ -20,7 +20,9 @@ import (
 // signers file.
 const DefaultRevokedName = "revoked.krl"
 
-func revokedBeside(signersPath string) string { return path.Join(path.Dir(signersPath), DefaultRevokedName) }
+func revokedBeside(signersPath string) string {
+	return path.Join(path.Dir(signersPath), DefaultRevokedName)
+}
 
 // maxRevocations bounds a revocation list, in bytes: some 30,000 fingerprints.
 const maxRevocations = 1 << 20

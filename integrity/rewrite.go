@@ -22,7 +22,7 @@ func (c *checker) forward(ctx context.Context, accepted, tip string) (bool, erro
 	}
 	grew, err := c.h.IsAncestor(ctx, accepted, tip)
 	if err != nil {
-		if _, gone := c.h.Commit(ctx, accepted); isGone(gone) {
+		if _, gone := c.h.Commit(ctx, accepted); isGone(gone) && !isShallow(err) {
 			c.add(problem(HistRewrite, hintRewrite,
 				"the branch was rewritten: %s, which was accepted, no longer exists in the repository", short(accepted)))
 			return false, nil

@@ -68,6 +68,7 @@ const (
 	HistLimit   Code = "HIST_LIMIT" // more to verify than the limit
 	RefRollback Code = "REF_ROLLBACK"
 	RefTeleport Code = "REF_TELEPORT"
+	RepoShallow Code = "REPO_SHALLOW" // our copy lacks the history that is asked about
 	MergeShape  Code = "MERGE_SHAPE"
 
 	TagMoved     Code = "TAG_MOVED"
@@ -93,6 +94,7 @@ var decisions = map[Code]Decision{
 	HistLimit:   Hold,
 	RefRollback: Hold,
 	RefTeleport: Hold,
+	RepoShallow: Hold,
 	Unverified:  Hold,
 
 	TrustShrink:  Hold,

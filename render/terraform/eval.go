@@ -55,6 +55,12 @@ func (f frame) eval(e hclsyntax.Expression) (v cty.Value) {
 			v = unknown("it cannot be evaluated")
 		}
 	}(f.depth - 1)
+	if out, ok := f.direct(e); ok {
+		if size(out, maxSize) >= maxSize {
+			return unknown(tooBigReason)
+		}
+		return out
+	}
 	vars, marks, ok := f.variables(e)
 	if !ok {
 		return unknown(tooBigReason)

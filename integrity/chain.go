@@ -191,11 +191,14 @@ func (c *checker) run(ctx context.Context, tip string) error {
 		return nil // startList has told why
 	}
 	c.result.Accepted = from
-	if len(ids) == 0 {
+	if from == tip {
 		return nil // the tip is the root
 	}
 	commits, err := c.load(ctx, ids)
 	if err != nil {
+		return err
+	}
+	if err := c.complete(ctx, from, tip, commits); err != nil {
 		return err
 	}
 	steps, err := c.steps(ctx, from, tip, ids, commits)

@@ -24,6 +24,9 @@ func (c *checker) steps(ctx context.Context, from, tip string, ids []string, com
 	if len(line) == 0 || line[len(line)-1] != tip {
 		return nil, fmt.Errorf("the line of first parents does not end in %s", short(tip))
 	}
+	if err := isLine(line, commits); err != nil {
+		return nil, err
+	}
 	start, err := c.firstDescendant(ctx, from, line, commits)
 	if err != nil {
 		return nil, err

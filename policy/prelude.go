@@ -25,6 +25,7 @@ var preludes = map[resource.Platform][]Variable{
 	resource.CloudFormation: cloudformationPrelude,
 	resource.ARM:            armPrelude,
 	resource.Terraform:      terraformPrelude,
+	resource.GitChange:      changePrelude,
 }
 
 var kubernetesPrelude = []Variable{

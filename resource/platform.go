@@ -22,9 +22,10 @@ const (
 	CloudFormation Platform = "cloudformation"
 	ARM            Platform = "arm"
 	Terraform      Platform = "terraform"
+	GitChange      Platform = "change" // what a commit does to a safeguard
 )
 
-var platforms = []Platform{Kubernetes, Dockerfile, GitHubActions, GitLabCI, AzurePipelines, Compose, HelmChart, CloudFormation, ARM, Terraform}
+var platforms = []Platform{Kubernetes, Dockerfile, GitHubActions, GitLabCI, AzurePipelines, Compose, HelmChart, CloudFormation, ARM, Terraform, GitChange}
 
 func (p Platform) String() string {
 	if p == Kubernetes {
@@ -61,6 +62,8 @@ func (p Platform) FileName() string {
 		return "azuredeploy.json"
 	case Terraform:
 		return "main.tf"
+	case GitChange:
+		return "commit.yaml"
 	}
 	return ""
 }

@@ -52,13 +52,25 @@ func Discover(tree source.Tree, dir string, renderers []Renderer) ([]Unit, []Ski
 	case err != nil:
 		return nil, nil, err
 	case entry.Mode.Regular():
-		return []Unit{{Path: dir, Renderer: cmp.Or(d.format(dir), manifestFormat)}}, nil, nil
+		return []Unit{d.single(dir)}, nil, nil
 	}
 	if err := d.walk(dir); err != nil {
 		return nil, nil, err
 	}
 	units, skipped := d.account()
 	return units, skipped, nil
+}
+
+// single returns the unit of a file that is asked for by itself: what it is written
+// in or, for a file that means nothing without those beside it, their directory.
+func (d *discovery) single(file string) Unit {
+	format := d.format(file)
+	if dir := path.Dir(file); format == "" && path.Ext(file) != ".yaml" && path.Ext(file) != ".yml" && d.compose(dir) {
+		if unit := d.units[dir]; slices.Contains(unit.uses, file) {
+			return *unit
+		}
+	}
+	return Unit{Path: file, Renderer: cmp.Or(format, manifestFormat)}
 }
 
 type discovery struct {

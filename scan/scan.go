@@ -15,6 +15,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -162,6 +163,9 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 		}
 	}
 	result.addSecrets(found)
+	if len(units) == 1 && units[0].Path != dir && units[0].Path == path.Dir(dir) { // of a configuration one file is asked for
+		result.only(dir)
+	}
 	result.finish(files)
 	result.unsearched(found)
 	if err := s.propose(ctx, result); err != nil {
@@ -431,6 +435,14 @@ func (r *Result) add(unit render.Unit, rendered *render.Result, judged Judgement
 	r.Verdicts.Add(&judged.Verdicts)
 	r.Deferred += r.Verdicts[deferred]
 	r.Verdicts[deferred] = 0
+}
+
+// only keeps what is found in a file.
+func (r *Result) only(file string) {
+	r.Findings = slices.DeleteFunc(r.Findings, func(f *finding.Finding) bool {
+		return f.Location.File == nil || f.Location.File.Path != file
+	})
+	r.Problems = slices.DeleteFunc(r.Problems, func(p render.Problem) bool { return p.Path != file })
 }
 
 // Mark is what comments for Holdfast begin with.

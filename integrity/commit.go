@@ -80,7 +80,7 @@ func verifySignature(message, signature []byte, signers *Signers, at time.Time) 
 		}
 		return verifyOpenPGP(message, sig, signers, at)
 	case strings.HasPrefix(text, "-----BEGIN SIGNED MESSAGE-----"):
-		return fail(KeyUnknown, "Sign with an SSH or OpenPGP key that is listed.", "it is signed by an X.509 certificate, and no certificate authority is trusted here")
+		return verifyX509(message, signature, signers, at)
 	}
 	return fail(SigBad, hintSigBad, "the signature is neither an SSH nor an OpenPGP signature")
 }

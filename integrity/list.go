@@ -40,7 +40,7 @@ func (c *checker) adopt(ctx context.Context, commit string) (*Problem, error) {
 	if err != nil {
 		return c.fault(commit, ObjMalformed, "the commit's tree is not accepted", err)
 	}
-	files, err := signerFiles(tree, c.trust.SignersPath, c.trust.KeysDir, cmp.Or(c.trust.RevokedPath, revokedBeside(c.trust.SignersPath)))
+	files, err := signerFiles(tree, c.trust.SignersPath, c.trust.KeysDir, cmp.Or(c.trust.RevokedPath, beside(c.trust.SignersPath, DefaultRevokedName)))
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && c.files == nil && c.trust.Bootstrap != nil:
 		p := c.revocations(c.trust.Bootstrap)

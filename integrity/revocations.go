@@ -20,8 +20,9 @@ import (
 // signers file.
 const DefaultRevokedName = "revoked.krl"
 
-func revokedBeside(signersPath string) string {
-	return path.Join(path.Dir(signersPath), DefaultRevokedName)
+// beside returns the path of what has a name in the directory of a signers file.
+func beside(signersPath, name string) string {
+	return path.Join(path.Dir(signersPath), name)
 }
 
 // maxRevocations bounds a revocation list, in bytes: some 30,000 fingerprints.

@@ -29,6 +29,7 @@ type Signers struct {
 
 	authorities []authority
 	openPGP     []openPGPGrant
+	x509        []x509Grant
 	revoked     *Revocations   // beside the list; nil if there is none
 	revocations []*Revocations // all that count, the operator's among them; any may be nil
 }
@@ -64,13 +65,14 @@ func (s Signer) Owns(email string) bool { return slices.Contains(s.emails, email
 // LoadSigners reads the signers file at path, and the OpenPGP key files in
 // keysDir if there is such a directory. Each key file is named <e-mail>.asc and
 // holds the public keys of that one identity. Beside the signers file there may
-// be a revocation list, revoked.krl. Empty paths mean the defaults.
+// be a revocation list, revoked.krl, and a directory x509 of certificate files.
+// Empty paths mean the defaults.
 //
 // The error joins all that is wrong with the files, so that all of it can be
 // repaired at once: SyntaxErrors, FileErrors, and what reading failed with.
 func LoadSigners(tree source.Tree, path, keysDir string) (*Signers, error) {
 	path = cmp.Or(path, DefaultSignersPath)
-	files, err := signerFiles(tree, path, cmp.Or(keysDir, DefaultKeysDir), revokedBeside(path))
+	files, err := signerFiles(tree, path, cmp.Or(keysDir, DefaultKeysDir), beside(path, DefaultRevokedName))
 	if err != nil {
 		return nil, err
 	}
@@ -91,10 +93,21 @@ func (e *FileError) Error() string {
 }
 func (e *FileError) Unwrap() error { return e.Err }
 
-// signerFile is one of the files that make a list. The signers file itself is
-// the first and has no e-mail, nor has the revocation list. The id is empty where
-// the tree knows none.
-type signerFile struct{ path, email, id string }
+// signerFile is one of the files that make a list, of which the signers file is
+// the first. The id is empty where the tree knows none.
+type signerFile struct {
+	kind            fileKind
+	path, email, id string
+}
+
+type fileKind uint8
+
+const (
+	signersFile fileKind = iota
+	revocationFile
+	openPGPFile
+	x509File
+)
 
 // signerFiles finds the files. None of them, and none of the directories above
 // them, may be a symbolic link: what it points to is not protected with it.
@@ -103,42 +116,50 @@ func signerFiles(tree source.Tree, path, keysDir, revokedPath string) ([]signerF
 	if err != nil {
 		return nil, err
 	}
-	files := []signerFile{{path: path, id: list.ID}}
+	files := []signerFile{{signersFile, path, "", list.ID}}
 	revoked, err := statRegular(tree, revokedPath)
 	switch {
 	case err == nil:
-		files = append(files, signerFile{path: revokedPath, id: revoked.ID})
+		files = append(files, signerFile{revocationFile, revokedPath, "", revoked.ID})
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	dir, err := statNoLinks(tree, keysDir)
+	keys, err := keyFiles(tree, keysDir, openPGPFile, ".asc")
+	certs, err2 := keyFiles(tree, beside(path, DefaultX509Name), x509File, ".pem")
+	return slices.Concat(files, keys, certs), errors.Join(err, err2)
+}
+
+// keyFiles lists a directory of files that are named by whose keys they hold.
+func keyFiles(tree source.Tree, dir string, kind fileKind, suffix string) ([]signerFile, error) {
+	entry, err := statNoLinks(tree, dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return files, nil
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if dir.Mode != source.ModeDir {
-		return nil, &FileError{keysDir, errors.New("is not a directory")}
+	if entry.Mode != source.ModeDir {
+		return nil, &FileError{dir, errors.New("is not a directory")}
 	}
-	entries, err := tree.ReadDir(keysDir)
+	entries, err := tree.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
+	var files []signerFile
 	var errs []error
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name, "README") {
 			continue
 		}
-		p := keysDir + "/" + e.Name
-		email, ok := strings.CutSuffix(e.Name, ".asc")
+		p := dir + "/" + e.Name
+		email, ok := strings.CutSuffix(e.Name, suffix)
 		switch {
 		case e.Mode != source.ModeFile:
 			errs = append(errs, &FileError{p, errNotRegular})
 		case !ok || !strings.Contains(email, "@") || !printable(email):
-			errs = append(errs, &FileError{p, errors.New("is not named <e-mail>.asc, such as alice@example.com.asc")})
+			errs = append(errs, &FileError{p, fmt.Errorf("is not named <e-mail>%[1]s, such as alice@example.com%[1]s", suffix)})
 		}
-		files = append(files, signerFile{p, email, e.ID})
+		files = append(files, signerFile{kind, p, email, e.ID})
 	}
 	return files, errors.Join(errs...)
 }
@@ -172,47 +193,59 @@ func statNoLinks(tree source.Tree, path string) (source.Entry, error) {
 
 // loadSigners reads and parses what signerFiles found.
 func loadSigners(tree source.Tree, files []signerFile) (*Signers, error) {
-	data, err := tree.ReadFile(files[0].path)
-	if err != nil {
-		return nil, err
-	}
-	s, err := ParseSigners(files[0].path, data)
-	errs := []error{err}
+	s := &Signers{}
+	var parts Signers // but for the signers file
+	var errs []error
 	owner := map[string]string{} // fingerprint → file
-	var grants []openPGPGrant
-	var revoked *Revocations
-	for _, f := range files[1:] {
+	for _, f := range files {
 		data, err := tree.ReadFile(f.path)
 		if err != nil {
 			return nil, err
 		}
-		if f.email == "" {
-			revoked, err = ParseRevocations(f.path, data)
+		switch f.kind {
+		case signersFile:
+			s, err = ParseSigners(f.path, data)
 			errs = append(errs, err)
-			continue
-		}
-		keys, err := parseOpenPGPKeys(data)
-		if err != nil {
-			errs = append(errs, &FileError{f.path, err})
-		}
-		for _, key := range keys {
-			for _, fingerprint := range key.fingerprints() {
-				if other, ok := owner[fingerprint]; ok {
-					errs = append(errs, &FileError{f.path, fmt.Errorf("the key %s is in %s already; a key has exactly one identity", fingerprint, other)})
-				}
-				owner[fingerprint] = f.path
+		case revocationFile:
+			parts.revoked, err = ParseRevocations(f.path, data)
+			errs = append(errs, err)
+		case openPGPFile:
+			errs = append(errs, parts.addOpenPGP(f, data, owner))
+		case x509File:
+			g, err := parseX509Grant(f.email, f.path, data)
+			if err != nil {
+				errs = append(errs, &FileError{f.path, err})
 			}
-			grants = append(grants, openPGPGrant{email: f.email, path: f.path, key: key})
+			parts.x509 = append(parts.x509, g)
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	if len(s.grants) == 0 && len(s.authorities) == 0 && len(grants) == 0 {
+	if len(s.grants)+len(s.authorities)+len(parts.openPGP)+len(parts.x509) == 0 {
 		return nil, &FileError{files[0].path, errors.New("lists nobody; then nobody could ever commit again")}
 	}
-	s.openPGP, s.revoked, s.revocations = grants, revoked, []*Revocations{revoked}
+	s.openPGP, s.x509, s.revoked, s.revocations = parts.openPGP, parts.x509, parts.revoked, []*Revocations{parts.revoked}
 	return s, nil
+}
+
+// addOpenPGP enters the keys of a file, of which no other may have any.
+func (s *Signers) addOpenPGP(f signerFile, data []byte, owner map[string]string) error {
+	keys, err := parseOpenPGPKeys(data)
+	if err != nil {
+		return &FileError{f.path, err}
+	}
+	var errs []error
+	for _, key := range keys {
+		for _, fingerprint := range key.fingerprints() {
+			if other, ok := owner[fingerprint]; ok {
+				errs = append(errs, &FileError{f.path, fmt.Errorf("the key %s is in %s already; a key has exactly one identity", fingerprint, other)})
+			}
+			owner[fingerprint] = f.path
+		}
+		s.openPGP = append(s.openPGP, openPGPGrant{email: f.email, path: f.path, key: key})
+	}
+	return errors.Join(errs...)
 }
 
 // find tells who a key or its certificate stands for at a time.

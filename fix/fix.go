@@ -107,6 +107,9 @@ func refuse(format string, args ...any) error {
 
 // edits turns changes of a resource into edits of the file that it is from.
 func (f *Fixer) edits(ctx context.Context, j *judged, one *finding.Finding, at place, changes []edit.Change) (*source.File, []source.Edit, error) {
+	if j.r.ID.Platform == resource.Terraform {
+		return f.configuration(ctx, j, one, changes)
+	}
 	if j.r.Origin.Locator != nil {
 		return f.sourceEdits(j.r, changes)
 	}

@@ -80,7 +80,7 @@ func (s *state) round(ctx context.Context) (changed bool, err error) {
 			continue
 		}
 		on, _, _ := s.out.Last.On(f)
-		if on.Origin.Locator != nil {
+		if on.Origin.Locator != nil && on.ID.Platform != resource.Terraform {
 			rendered = append(rendered, f)
 			continue
 		}

@@ -67,6 +67,7 @@ type Verify struct {
 	Off       bool   `yaml:"disabled"`      // accept unsigned commits; force-pushes are held all the same
 	Signers   string `yaml:"signers"`       // path in the repository; default .holdfast/allowed_signers
 	Keys      string `yaml:"keys"`          // directory of OpenPGP keys in the repository; default .holdfast/gpg
+	Revoked   string `yaml:"revocations"`   // revocation list in the repository, without which nothing passes
 	Root      string `yaml:"root"`          // full id of a commit that is trusted as it is
 	Bootstrap string `yaml:"bootstrapFile"` // a signers file on this machine, instead of root
 }

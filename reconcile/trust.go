@@ -102,7 +102,7 @@ func (f *Follower) trustKey() (string, error) {
 func (f *Follower) trust() (integrity.Trust, error) {
 	signers, err := f.bootstrap()
 	return integrity.Trust{
-		SignersPath: f.Config.Verify.Signers, KeysDir: f.Config.Verify.Keys,
+		SignersPath: f.Config.Verify.Signers, KeysDir: f.Config.Verify.Keys, RevokedPath: f.Config.Verify.Revoked,
 		Root: f.Config.Verify.Root, Bootstrap: signers,
 	}, err
 }

@@ -77,6 +77,14 @@ const (
 	TagDeleted   Code = "TAG_DELETED"
 	TagTarget    Code = "TAG_TARGET"
 
+	SafeguardRemoved Code = "SAFEGUARD_REMOVED" // what protects is weaker than before
+	Regression       Code = "REGRESSION"        // what was fixed is back
+
+	AuthzPath      Code = "AUTHZ_PATH"      // who signed may not change the file
+	AuthzThreshold Code = "AUTHZ_THRESHOLD" // too few others approved
+	AuthzForge     Code = "AUTHZ_FORGE"     // a forge's key signed more than a merge
+	TrustSelfgrant Code = "TRUST_SELFGRANT" // rights granted by who had none to grant
+
 	PolicyInvalid Code = "POLICY_INVALID"
 	TrustShrink   Code = "TRUST_SHRINK"  // what protected is taken away
 	TrustMissing  Code = "TRUST_MISSING" // a list that was asked for is not there
@@ -97,6 +105,7 @@ var decisions = map[Code]Decision{
 	RepoShallow: Hold,
 	Unverified:  Hold,
 
+	Regression:   Hold,
 	TrustShrink:  Hold,
 	TrustMissing: Hold,
 }

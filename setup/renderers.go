@@ -25,6 +25,7 @@ import (
 	"github.com/holdfast-dev/holdfast/render/worker"
 	"github.com/holdfast-dev/holdfast/render/workflow"
 	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/safeguard"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -138,6 +139,9 @@ func ReadExample(platform resource.Platform, file *source.File) ([]*resource.Res
 	}
 	if platform == resource.Terraform && plan.Recognises(file.Content) {
 		return plan.Parse(file)
+	}
+	if platform == resource.GitChange {
+		return safeguard.ReadExample(file)
 	}
 	tree, file := exampleFiles(file)
 	switch platform {

@@ -253,8 +253,10 @@ func narrowedWords(old, now []string) string {
 		}
 	}
 	for _, option := range missing(oldOptions, options) {
-		name := strings.TrimLeft(option, "-")
-		name, _, _ = strings.Cut(name, "=")
+		name := optionName(option)
+		if slices.ContainsFunc(options, func(o string) bool { return optionName(o) == name }) {
+			continue // it has another value, which was looked at
+		}
 		if slices.ContainsFunc([]string{"pack", "policy", "all", "strict", "fail", "exit-code", "history", "base", "secret", "verify", "require", "config"}, func(w string) bool { return strings.Contains(name, w) }) {
 			return "`" + option + "` is gone"
 		}
@@ -266,6 +268,11 @@ func narrowedWords(old, now []string) string {
 		return "only " + quote(paths[1:])
 	}
 	return ""
+}
+
+func optionName(option string) string {
+	name, _, _ := strings.Cut(strings.TrimLeft(option, "-"), "=")
+	return name
 }
 
 var severities = []string{"info", "low", "medium", "high", "critical"}

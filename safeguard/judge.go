@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 
 	"github.com/holdfast-dev/holdfast/finding"
@@ -107,7 +108,7 @@ func Changed(ctx context.Context, before, after source.Tree) (paths []string, er
 	if before == nil {
 		before = source.Memory(nil)
 	}
-	err = differ(ctx, before, after, "", &paths)
+	err = differ(ctx, before, after, ".", &paths)
 	slices.Sort(paths)
 	return slices.Compact(paths), err
 }
@@ -134,10 +135,7 @@ func differ(ctx context.Context, before, after source.Tree, dir string, paths *[
 	for name := range names {
 		a, had := old[name]
 		b, has := now[name]
-		full := name
-		if dir != "" {
-			full = dir + "/" + name
-		}
+		full := path.Join(dir, name)
 		if had && has && a.Mode == b.Mode && a.ID != "" && a.ID == b.ID {
 			continue
 		}

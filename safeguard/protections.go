@@ -130,12 +130,9 @@ func (c *comparison) retired(o object) (bool, error) {
 		return false, nil
 	}
 	dir := path.Dir(o.file.Path)
-	if dir == "." {
-		dir = ""
-	}
 	entries, err := c.after.ReadDir(dir)
 	if source.IsNotExist(err) {
-		return dir != "", nil
+		return dir != ".", nil
 	}
 	if err != nil {
 		return false, err

@@ -25,8 +25,10 @@ func isSettings(name string) bool {
 // are a loss; of those that stay, what is checked less.
 func settings(c *comparison) error {
 	for _, p := range c.files(isSettings) {
-		c.kept(Settings, p)
 		own := p.path == waiverPath || p.path == baselinePath
+		if !own {
+			c.kept(Settings, p)
+		}
 		switch {
 		case p.old == nil:
 		case p.new == nil && own:
@@ -188,7 +190,7 @@ func (s *settingsDiff) setting(key string, name []string, was, is *resource.Valu
 		return // said by config
 	}
 	full := strings.Join(name, ".")
-	any := []Pair{{"*", "*"}}
+	all := []Pair{{"*", "*"}}
 	switch {
 	case slices.Contains(coverage, key):
 		lost := missing(texts(was), texts(is))
@@ -199,12 +201,12 @@ func (s *settingsDiff) setting(key string, name []string, was, is *resource.Valu
 			}
 			s.say("narrowed", is, name, pairs, "`%s` does not hold %s any more", full, quote(lost))
 		} else if was == nil && len(texts(is)) > 0 && (key == "include" || key == "includes" || key == "paths") {
-			s.say("narrowed", is, name, any, "`%s` limits what is checked to %s", full, quote(texts(is)))
+			s.say("narrowed", is, name, all, "`%s` limits what is checked to %s", full, quote(texts(is)))
 		}
 	case slices.Contains(exemption, key):
 		more := missing(texts(is), texts(was))
 		if key == "disabled" && isTrue(is) && !isTrue(was) {
-			s.say("disabled", is, name, any, "`%s` is true", full)
+			s.say("disabled", is, name, all, "`%s` is true", full)
 		} else if len(more) > 0 && !isFalse(is) {
 			var pairs []Pair
 			for _, what := range more {
@@ -222,13 +224,13 @@ func (s *settingsDiff) setting(key string, name []string, was, is *resource.Valu
 			before = slices.Index(severities, "high")
 		}
 		if after > before && before >= 0 || before >= 0 && is != nil && after < 0 {
-			s.say("threshold", is, name, any, "`%s` is %s: what is less severe does not count", full, scalar(is))
+			s.say("threshold", is, name, all, "`%s` is %s: what is less severe does not count", full, scalar(is))
 		}
 	case slices.Contains(counts, key) && was != nil && was.Kind == resource.Int:
 		if is == nil || is.Kind != resource.Int || is.Int < was.Int {
-			s.say("lowered", is, name, any, "`%s` is lower than %d", full, was.Int)
+			s.say("lowered", is, name, all, "`%s` is lower than %d", full, was.Int)
 		}
 	case slices.Contains(switches, key) && isTrue(was) && !isTrue(is) || slices.Contains(switches, key) && was == nil && isFalse(is):
-		s.say("disabled", is, name, any, "`%s` is off", full)
+		s.say("disabled", is, name, all, "`%s` is off", full)
 	}
 }

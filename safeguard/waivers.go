@@ -43,6 +43,7 @@ func entries(file *source.File) (all []entry) {
 // for longer.
 func waivers(c *comparison) error {
 	for _, p := range c.files(func(name string) bool { return name == waiverPath }) {
+		c.kept(Waiver, p)
 		old := entries(p.old)
 		for _, w := range entries(p.new) {
 			i := slices.IndexFunc(old, func(o entry) bool { return o.id == w.id })
@@ -79,6 +80,7 @@ func waivers(c *comparison) error {
 // baseline compares the baseline, which may only shrink.
 func baseline(c *comparison) error {
 	for _, p := range c.files(func(name string) bool { return name == baselinePath }) {
+		c.kept(Baseline, p)
 		known := map[string]bool{}
 		fingerprints := func(file *source.File) (all []*resource.Value) {
 			v := root(file)

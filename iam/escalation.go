@@ -3,6 +3,7 @@ package iam
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/holdfast-dev/holdfast/resource"
 )
@@ -140,6 +141,9 @@ func Escalations(statements *resource.Value) (out []Escalation) {
 	if statements.Unknown != "" {
 		return []Escalation{{Unknown: statements.Unknown}}
 	}
+	if !slices.ContainsFunc(statements.Items, mayBeOfWays) {
+		return nil
+	}
 	granted := map[string]Answer{}
 	grants := func(action string, ask func(*resource.Value) Answer) Answer {
 		return allowed(statements, action, ask)
@@ -175,6 +179,32 @@ func Escalations(statements *resource.Value) (out []Escalation) {
 		out = append(out, found)
 	}
 	return out
+}
+
+// services are those of the actions that ways begin with.
+var services = sync.OnceValue(func() map[string]bool {
+	all := map[string]bool{}
+	for _, w := range ways {
+		service, _, _ := strings.Cut(w.actions, ":")
+		all[service] = true
+	}
+	return all
+})
+
+// mayBeOfWays reports whether a statement may name what a way begins with. Most are
+// about services from which none does.
+func mayBeOfWays(s *resource.Value) bool {
+	actions, others := s.Get("actions"), s.Get("notActions")
+	if s.Unknown != "" || others != nil && (others.Unknown != "" || len(others.Items) > 0) {
+		return true
+	}
+	if actions == nil {
+		return false
+	}
+	return actions.Unknown != "" || slices.ContainsFunc(actions.Items, func(pattern *resource.Value) bool {
+		service, _, ok := strings.Cut(pattern.Str, ":")
+		return pattern.Unknown != "" || !ok || strings.ContainsAny(service, "*?") || services()[strings.ToLower(service)]
+	})
 }
 
 // statementOf returns the statement that an action is in.

@@ -227,13 +227,13 @@ var attacks = []attack{
 	{"B01 self-grant in one commit", "a list says who may change it, not who wrote it",
 		func(l *lab) {
 			l.as("mallory").Commit("x", map[string]string{DefaultSignersPath: l.keys.allowed() + "mallory@example.com " + l.keys["mallory"].Public + "\n"})
-		}, Deny, []Code{KeyUnknown}},
+		}, Deny, []Code{KeyUnknown, TrustSelfgrant}},
 	{"B02 self-grant, use and restore in one push", "every commit is judged, not the difference",
 		func(l *lab) {
 			l.as("mallory").Commit("grant", map[string]string{DefaultSignersPath: l.keys.allowed() + "mallory@example.com " + l.keys["mallory"].Public + "\n"})
 			l.edit("evil")
 			l.Commit("restore", map[string]string{DefaultSignersPath: l.keys.allowed()})
-		}, Deny, []Code{KeyUnknown}},
+		}, Deny, []Code{KeyUnknown, TrustSelfgrant}},
 	{"B03 grant and use on a side branch", "a grant counts from the next mainline commit on",
 		func(l *lab) {
 			l.Checkout("side")

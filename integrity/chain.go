@@ -47,6 +47,13 @@ type Trust struct {
 	// own. Without Root, the whole history is verified.
 	Bootstrap *Signers
 
+	// Ref is the full name of the branch that is checked. The trust file may have
+	// rules for it, and signed statements name it. Repository is what the trust file
+	// must call the repository. Both may be empty.
+	Ref, Repository string
+	// Approvals finds signed statements; nil if there are none to be had.
+	Approvals Approvals
+
 	// Branches are the last known tips of other branches, by ref. They serve
 	// to tell a branch that was replaced by another from one that was rewritten.
 	Branches map[string]string
@@ -85,6 +92,9 @@ type Verified struct {
 	Commit  string
 	Signer  Signer
 	Payload string // SHA-256 of what is signed, in hexadecimal digits
+	// AuthorUnverified is set if the signer committed what somebody else is said to
+	// have written, as appliers may: nothing proves the author.
+	AuthorUnverified bool
 }
 
 // Check judges what happened to a branch since the commit that was accepted
@@ -123,10 +133,13 @@ type checker struct {
 	seen   func(string) time.Time
 	result Result
 
-	signers *Signers     // in force: those of the last accepted mainline commit
-	files   []signerFile // where they are from; nil if they are the bootstrap list
-	mailmap string       // content id of .mailmap at the last mainline commit
-	base    *git.Commit  // where the range starts; nil for the whole history
+	signers *Signers            // in force: those of the last accepted mainline commit
+	files   []signerFile        // where they are from; nil if they are the bootstrap list
+	adopted string              // the mainline commit whose signers they are; empty for the bootstrap list
+	footing map[string]*Signers // those of other commits
+	byFiles map[string]*Signers // the same by what they were read from
+	mailmap string              // content id of .mailmap at the last mainline commit
+	base    *git.Commit         // where the range starts; nil for the whole history
 	denied  int
 }
 
@@ -189,6 +202,11 @@ func (c *checker) run(ctx context.Context, tip string) error {
 	}
 	if c.signers == nil {
 		return nil // startList has told why
+	}
+	if p := c.policy(); p != nil && p.Limits.Commits > 0 && len(ids) > p.Limits.Commits {
+		c.add(problem(HistLimit, hintLimit,
+			"%d commits are to be verified, more than the limit of %d in %s", len(ids), p.Limits.Commits, p.File()))
+		return nil
 	}
 	c.result.Accepted = from
 	if from == tip {
@@ -259,7 +277,9 @@ func (c *checker) walk(ctx context.Context, steps []step, commits map[string]loa
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			c.verify(id, commits)
+			if err := c.verify(ctx, s, id, commits); err != nil {
+				return err
+			}
 			if c.denied > maxDenied {
 				c.add(problem(HistLimit, "Repair the commits that are listed first.",
 					"more than %d problems; what follows was not looked at", maxDenied))
@@ -294,23 +314,23 @@ func (c *checker) walk(ctx context.Context, steps []step, commits map[string]loa
 }
 
 // verify judges one commit by the list in force.
-func (c *checker) verify(id string, commits map[string]loaded) {
+func (c *checker) verify(ctx context.Context, s step, id string, commits map[string]loaded) error {
 	commit := commits[id]
 	if p := collision(commit.err); p != nil {
 		c.add(*p)
-		return
+		return nil
 	}
 	if commit.err != nil {
 		p := problem(ObjMalformed, "Find out which tool made it, and remove it from the branch.", "%s", commit.err)
 		p.Commit = id
 		c.add(p)
-		return
+		return nil
 	}
 	payload := PayloadDigest(commit.Payload)
 	at := c.seen(id)
 	signer, problems := VerifyCommit(commit.Commit, c.signers, at)
 	if signer.Identity != "" {
-		c.result.Verified = append(c.result.Verified, Verified{id, signer, payload})
+		c.result.Verified = append(c.result.Verified, Verified{Commit: id, Signer: signer, Payload: payload})
 	}
 	if slices.Contains(c.trust.Denied, payload) {
 		problems = append(problems, about(id, []Problem{problem(PayloadDenied, "Remove the commit from the branch.",
@@ -327,7 +347,9 @@ func (c *checker) verify(id string, commits map[string]loaded) {
 			break
 		}
 	}
+	problems, err := c.authorise(ctx, &judged{step: s, commit: commit, signer: signer, at: at, commits: commits}, problems)
 	c.add(problems...)
+	return err
 }
 
 // isMalformed reports whether an object was read but is not in canonical form.

@@ -120,7 +120,7 @@ func verifyOpenPGP(message []byte, sig *packet.Signature, signers *Signers, at t
 		if p := g.key.verify(sub, sig, message, at); p != nil {
 			return Signer{}, p
 		}
-		return Signer{Identity: g.email, Key: g.key.fingerprint(), File: g.path, emails: []string{g.email}}, nil
+		return Signer{Identity: g.email, Key: g.key.fingerprint(), File: g.path, emails: g.names()}, nil
 	}
 	p := problem(KeyUnknown, "If this is a colleague's key, have its file <e-mail>.asc added to the key directory by a commit of somebody who is listed; it counts from the next commit on.",
 		"signed by the OpenPGP key %s, which is in no key file", issuer(sig))

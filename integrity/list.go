@@ -40,12 +40,12 @@ func (c *checker) adopt(ctx context.Context, commit string) (*Problem, error) {
 	if err != nil {
 		return c.fault(commit, ObjMalformed, "the commit's tree is not accepted", err)
 	}
-	files, err := signerFiles(tree, c.trust.SignersPath, c.trust.KeysDir, cmp.Or(c.trust.RevokedPath, beside(c.trust.SignersPath, DefaultRevokedName)))
+	files, err := c.listFiles(tree)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && c.files == nil && c.trust.Bootstrap != nil:
 		p := c.revocations(c.trust.Bootstrap)
 		if p == nil {
-			c.signers = c.inForce(c.trust.Bootstrap)
+			c.signers, c.adopted = c.inForce(c.trust.Bootstrap), commit
 		}
 		return p, nil
 	case errors.Is(err, fs.ErrNotExist):
@@ -54,6 +54,7 @@ func (c *checker) adopt(ctx context.Context, commit string) (*Problem, error) {
 		return c.fault(commit, PolicyInvalid, "the list of signers is invalid", err)
 	}
 	if c.files != nil && slices.Equal(files, c.files) && !slices.ContainsFunc(files, func(f signerFile) bool { return f.id == "" }) {
+		c.adopted = commit
 		return nil, nil
 	}
 	signers, err := loadSigners(tree, files)
@@ -64,8 +65,16 @@ func (c *checker) adopt(ctx context.Context, commit string) (*Problem, error) {
 		p.Commit = commit
 		return p, nil
 	}
-	c.signers, c.files = c.inForce(signers), files
+	if p, err := c.succeeds(ctx, commit, signers); p != nil || err != nil {
+		return p, err
+	}
+	c.signers, c.files, c.adopted = c.inForce(signers), files, commit
 	return nil, nil
+}
+
+// listFiles finds the files of a tree that say whom to trust.
+func (c *checker) listFiles(tree source.Tree) ([]signerFile, error) {
+	return signerFiles(tree, c.trust.SignersPath, c.trust.KeysDir, cmp.Or(c.trust.RevokedPath, beside(c.trust.SignersPath, DefaultRevokedName)))
 }
 
 // revocations holds a list that lacks the revocations it should have, or has

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/holdfast-dev/holdfast/source"
+	"github.com/holdfast-dev/holdfast/trust"
 )
 
 // Where a repository keeps its signers, unless Trust says otherwise.
@@ -32,17 +33,20 @@ type Signers struct {
 	x509        []x509Grant
 	revoked     *Revocations   // beside the list; nil if there is none
 	revocations []*Revocations // all that count, the operator's among them; any may be nil
+	policy      *trust.Trust   // the trust file; nil if there is none
 }
 
 // openPGPGrant is a key of an OpenPGP key file.
 type openPGPGrant struct {
 	email, path string
 	key         *pgpKey
+	emails      []string // of the identity by the trust file; nil without
 }
 
 // grant is one line of an allowed_signers file.
 type grant struct {
 	emails        []string
+	file          string // if it is the trust file; empty for the list itself
 	line          int
 	forGit        bool
 	after, before time.Time // zero: unbounded
@@ -93,8 +97,7 @@ func (e *FileError) Error() string {
 }
 func (e *FileError) Unwrap() error { return e.Err }
 
-// signerFile is one of the files that make a list, of which the signers file is
-// the first. The id is empty where the tree knows none.
+// signerFile is one of the files that make a list. The id is empty where the tree knows none.
 type signerFile struct {
 	kind            fileKind
 	path, email, id string
@@ -107,22 +110,24 @@ const (
 	revocationFile
 	openPGPFile
 	x509File
+	trustFile
 )
 
-// signerFiles finds the files. None of them, and none of the directories above
+// signerFiles finds the files: a list, a trust file, or both, and what is beside
+// them. None of them, and none of the directories above
 // them, may be a symbolic link: what it points to is not protected with it.
 func signerFiles(tree source.Tree, path, keysDir, revokedPath string) ([]signerFile, error) {
-	list, err := statRegular(tree, path)
-	if err != nil {
-		return nil, err
-	}
-	files := []signerFile{{signersFile, path, "", list.ID}}
-	revoked, err := statRegular(tree, revokedPath)
-	switch {
-	case err == nil:
-		files = append(files, signerFile{revocationFile, revokedPath, "", revoked.ID})
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, err
+	var files []signerFile
+	trusted := trustPath(tree, path)
+	for _, f := range []signerFile{{kind: trustFile, path: trusted}, {kind: signersFile, path: path}, {kind: revocationFile, path: revokedPath}} {
+		entry, err := statRegular(tree, f.path)
+		switch {
+		case err == nil:
+			f.id = entry.ID
+			files = append(files, f)
+		case !errors.Is(err, fs.ErrNotExist) || f.kind == signersFile && len(files) == 0:
+			return nil, err
+		}
 	}
 	keys, err := keyFiles(tree, keysDir, openPGPFile, ".asc")
 	certs, err2 := keyFiles(tree, beside(path, DefaultX509Name), x509File, ".pem")
@@ -195,6 +200,7 @@ func statNoLinks(tree source.Tree, path string) (source.Entry, error) {
 func loadSigners(tree source.Tree, files []signerFile) (*Signers, error) {
 	s := &Signers{}
 	var parts Signers // but for the signers file
+	var policy *trust.Trust
 	var errs []error
 	owner := map[string]string{} // fingerprint → file
 	for _, f := range files {
@@ -203,6 +209,9 @@ func loadSigners(tree source.Tree, files []signerFile) (*Signers, error) {
 			return nil, err
 		}
 		switch f.kind {
+		case trustFile:
+			policy, err = trust.Parse(f.path, data)
+			errs = append(errs, err)
 		case signersFile:
 			s, err = ParseSigners(f.path, data)
 			errs = append(errs, err)
@@ -222,10 +231,15 @@ func loadSigners(tree source.Tree, files []signerFile) (*Signers, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	s.openPGP, s.x509, s.revoked, s.revocations = parts.openPGP, parts.x509, parts.revoked, []*Revocations{parts.revoked}
+	if policy != nil {
+		if err := s.bind(policy); err != nil {
+			return nil, err
+		}
+	}
 	if len(s.grants)+len(s.authorities)+len(parts.openPGP)+len(parts.x509) == 0 {
 		return nil, &FileError{files[0].path, errors.New("lists nobody; then nobody could ever commit again")}
 	}
-	s.openPGP, s.x509, s.revoked, s.revocations = parts.openPGP, parts.x509, parts.revoked, []*Revocations{parts.revoked}
 	return s, nil
 }
 
@@ -282,7 +296,7 @@ func (s *Signers) lookup(key ssh.PublicKey, at time.Time) (Signer, *Problem) {
 		}
 		last = g
 		if g.includes(at) {
-			return Signer{Identity: g.emails[0], Key: fingerprint, File: s.path, Line: g.line, emails: g.emails}, nil
+			return Signer{Identity: g.emails[0], Key: fingerprint, File: cmp.Or(g.file, s.path), Line: g.line, emails: g.emails}, nil
 		}
 	}
 	switch {
@@ -296,7 +310,7 @@ func (s *Signers) lookup(key ssh.PublicKey, at time.Time) (Signer, *Problem) {
 		return Signer{}, &p
 	}
 	p := problem(KeyExpired, "Sign again with a key that is valid; dates in the commit do not count, only when it was first seen.",
-		"signed by the key of %s, which was not valid at %s (%s:%d, %s)", quoted(last.emails[0]), stamp(at), s.path, last.line, last.window())
+		"signed by the key of %s, which was not valid at %s (%s:%d, %s)", quoted(last.emails[0]), stamp(at), cmp.Or(last.file, s.path), last.line, last.window())
 	return Signer{}, &p
 }
 

@@ -1,0 +1,388 @@
+package integrity
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-dev/holdfast/trust"
+)
+
+// Approvals finds who approved a change, and who acknowledged one that is held,
+// by signed statements. Both return one Signer for each statement that holds at
+// the time of the question; whether they suffice is not theirs to say.
+type Approvals interface {
+	Approvers(ctx context.Context, q Question) ([]Signer, error)
+	Acknowledgers(ctx context.Context, q Question) ([]Signer, error)
+}
+
+// Question is what a statement must be about to count.
+type Question struct {
+	Repository string // by the trust file
+	Ref        string // full name; empty if it is not known
+	From, To   string // the commit before the change, and the commit
+	Tree       string // of To
+	Trust      string // digest of the trust file in force
+	Signers    *Signers
+	At         time.Time // when the commit was first seen, and the latest that a statement may have ended
+}
+
+// judged is a commit under judgement.
+type judged struct {
+	step    step
+	commit  loaded
+	signer  Signer
+	at      time.Time
+	commits map[string]loaded
+	changes []Change
+
+	approvers []Signer // once asked for
+	asked     bool
+}
+
+// authorise judges what a commit changes by the trust files in force: that of
+// the mainline, and those of its parents. All of them must allow it. It returns
+// the problems of the commit, those found before among them.
+func (c *checker) authorise(ctx context.Context, j *judged, problems []Problem) ([]Problem, error) {
+	proven := j.signer.Identity != ""
+	if c.signers.policy == nil && proven {
+		return problems, nil // all signers may change everything
+	}
+	var err error
+	if j.changes, err = c.changesOf(ctx, j.commit.ID, &problems); err != nil {
+		return problems, err
+	}
+	before := len(problems)
+	if proven {
+		problems, err = c.byAllTrusts(ctx, j, problems)
+		if err != nil {
+			return problems, err
+		}
+	}
+	unfounded := !proven || slices.ContainsFunc(problems[min(before, len(problems)):], func(p Problem) bool { return !p.Decision.Passes() })
+	more, err := c.trustChange(ctx, j, unfounded)
+	return append(problems, about(j.commit.ID, more)...), err
+}
+
+// changesOf adds what is wrong with the changes to the problems.
+func (c *checker) changesOf(ctx context.Context, commit string, problems *[]Problem) ([]Change, error) {
+	changes, wrong, err := c.changed(ctx, commit)
+	if err != nil {
+		p, err := c.fault(commit, ObjMalformed, "the commit's tree is not accepted", err)
+		if p != nil {
+			wrong = append(wrong, *p)
+		}
+		*problems = append(*problems, wrong...)
+		return nil, err
+	}
+	*problems = append(*problems, about(commit, wrong)...)
+	return changes, nil
+}
+
+// byAllTrusts judges a commit whose signature is good.
+func (c *checker) byAllTrusts(ctx context.Context, j *judged, problems []Problem) ([]Problem, error) {
+	all := []*Signers{c.signers}
+	for _, parent := range j.commit.Parents {
+		s, err := c.signersAt(ctx, parent)
+		if err != nil {
+			return problems, err
+		}
+		if s != nil && s.policy != nil && !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	for i, s := range all {
+		if i > 0 { // the mainline's were asked already
+			if _, p := verifySignature(j.commit.Payload, j.commit.Signature, s, j.at); p != nil {
+				p.Message += ", by the trust of the commit before it"
+				p.Hint = "Rebase onto the branch: what is built on an older commit is judged by its trust as well."
+				return append(problems, about(j.commit.ID, []Problem{*p})...), nil
+			}
+		}
+		who, p := s.identify(j.signer, j.at)
+		if p != nil {
+			return append(problems, about(j.commit.ID, []Problem{*p})...), nil
+		}
+		more, err := c.byTrust(ctx, j, s, who, &problems)
+		if err != nil {
+			return problems, err
+		}
+		for _, p := range about(j.commit.ID, more) {
+			if !slices.Contains(problems, p) {
+				problems = append(problems, p)
+			}
+		}
+	}
+	return problems, nil
+}
+
+// identify tells which identity of the trust file a signer is, whose key must
+// not be revoked nor have ended.
+func (s *Signers) identify(signer Signer, at time.Time) (*trust.Identity, *Problem) {
+	who := s.identity(signer)
+	if who == nil {
+		p := problem(KeyUnknown, "Have the identity added to the trust file by somebody who may; it counts from the next commit on.",
+			"%s is no identity of %s", quoted(signer.Identity), s.policy.File())
+		return nil, &p
+	}
+	if r, revoked := s.policy.Revoked(signer.Key, at); revoked {
+		p := problem(KeyRevoked, "Sign again with a key that is valid. What was first seen before the revocation stays good.",
+			"the key %s of %s is revoked%s: %s", signer.Key, who.Name, since(r.From), quoted(r.Reason))
+		return nil, &p
+	}
+	for _, k := range who.Keys {
+		if k.ID() == signer.Key && (at.Before(k.From) || !k.Until.IsZero() && !at.Before(k.Until)) {
+			p := problem(KeyExpired, "Sign again with a key that is valid; dates in the commit do not count, only when it was first seen.",
+				"the key %s of %s was not valid at %s (%s:%d)", signer.Key, who.Name, stamp(at), s.policy.File(), k.Line)
+			return nil, &p
+		}
+	}
+	return who, nil
+}
+
+func (s *Signers) identity(signer Signer) *trust.Identity {
+	for _, email := range signer.emails {
+		if who := s.policy.Owner(email); who != nil {
+			return who
+		}
+	}
+	return nil
+}
+
+func since(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return " since " + stamp(t)
+}
+
+// byTrust judges a commit by one trust file.
+func (c *checker) byTrust(ctx context.Context, j *judged, s *Signers, who *trust.Identity, problems *[]Problem) ([]Problem, error) {
+	switch {
+	case who.Has(trust.Forge):
+		*problems = slices.DeleteFunc(*problems, func(p Problem) bool { return p.Code == IDAuthor })
+		return c.byForge(ctx, j, s, who)
+	case who.Has(trust.Bot):
+		p, err := c.byBot(ctx, j, who)
+		if p != nil || err != nil {
+			return asList(p), err
+		}
+	case who.Has(trust.Applier):
+		*problems = c.applied(j, s, *problems)
+	}
+	return c.byRules(ctx, j, s, who)
+}
+
+// applied lets an applier commit what somebody else wrote. One who could have
+// signed it is a reason to look.
+func (c *checker) applied(j *judged, s *Signers, problems []Problem) []Problem {
+	if j.signer.Owns(j.commit.Author.Email) {
+		return problems
+	}
+	known := s.policy.Owner(j.commit.Author.Email) != nil || s.emails[j.commit.Author.Email]
+	out := problems[:0:0]
+	for _, p := range problems {
+		if p.Code == IDAuthor {
+			if !known {
+				continue
+			}
+			p.Decision = Warn
+		}
+		out = append(out, p)
+	}
+	for i := range c.result.Verified {
+		if c.result.Verified[i].Commit == j.commit.ID {
+			c.result.Verified[i].AuthorUnverified = true
+		}
+	}
+	return out
+}
+
+const hintForge = "Merge by a signature of a person, or have the head that is squashed approved (holdfast approve)."
+
+// byForge judges a commit by a forge, which may merge, and squash what persons
+// have approved as it is.
+func (c *checker) byForge(ctx context.Context, j *judged, s *Signers, who *trust.Identity) ([]Problem, error) {
+	refuse := func(format string, args ...any) ([]Problem, error) {
+		return []Problem{problem(AuthzForge, hintForge, format, args...)}, nil
+	}
+	switch {
+	case len(j.commit.Parents) > 1 && len(j.changes) == 0:
+		return nil, nil
+	case len(j.commit.Parents) > 1:
+		return refuse("%s merges, and changes %s on the way", who.Name, pathsOf(j.changes))
+	case len(j.commit.Parents) == 0:
+		return refuse("%s begins a history", who.Name)
+	}
+	if _, err := c.approversOf(ctx, j, s); err != nil {
+		return nil, err
+	}
+	author := s.policy.Owner(j.commit.Author.Email)
+	if !slices.ContainsFunc(j.approvers, func(a Signer) bool {
+		id := s.identity(a)
+		return id.Person() && (author == nil || id.Name != author.Name)
+	}) {
+		return refuse("%s signs content: a forge merges, and squashes what somebody but its author has approved", who.Name)
+	}
+	return c.rules(ctx, j, s, nil, author)
+}
+
+// byRules judges each changed path by all rules that hold for it.
+func (c *checker) byRules(ctx context.Context, j *judged, s *Signers, who *trust.Identity) ([]Problem, error) {
+	return c.rules(ctx, j, s, who, who)
+}
+
+// rules judges the changes of who, whose approval of them would not count, as
+// that of besides would not.
+func (c *checker) rules(ctx context.Context, j *judged, s *Signers, who, besides *trust.Identity) ([]Problem, error) {
+	var hit []*trust.PathRule
+	paths := map[*trust.PathRule][]Change{}
+	for _, change := range j.changes {
+		for _, rule := range s.policy.Rules(change.Path) {
+			if paths[rule] == nil {
+				hit = append(hit, rule)
+			}
+			paths[rule] = append(paths[rule], change)
+		}
+	}
+	var problems []Problem
+	for _, rule := range hit {
+		verdict, _ := s.policy.Judge(rule, who, nil)
+		var counted []string
+		if verdict != trust.Allowed {
+			signers, err := c.approversOf(ctx, j, s)
+			if err != nil {
+				return nil, err
+			}
+			var approvers []*trust.Identity
+			for _, a := range signers {
+				if id := s.identity(a); id != nil && (besides == nil || id.Name != besides.Name) {
+					approvers = append(approvers, id)
+				}
+			}
+			verdict, counted = s.policy.Judge(rule, who, approvers)
+		}
+		switch verdict {
+		case trust.Forbidden:
+			problems = append(problems, problem(AuthzPath, "Have it merged by a signature of one of them, or approved (holdfast approve).",
+				"%s may not change %s: that is for %s", name(who, j), pathsOf(paths[rule]), strings.Join(rule.Who, ", ")))
+		case trust.TooFew:
+			problems = append(problems, problem(AuthzThreshold, "Identities are counted, not keys, and the author is not one of them. Have it approved (holdfast approve), or merged by another signature.",
+				"%s needs %d approvals by %s beside its author, and has %d%s", pathsOf(paths[rule]), max(rule.Approvals, 1), strings.Join(rule.Who, ", "), len(counted), list(counted)))
+		}
+	}
+	return problems, nil
+}
+
+func name(who *trust.Identity, j *judged) string {
+	if who == nil {
+		return quoted(j.signer.Identity)
+	}
+	return who.Name
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(names, ", ") + ")"
+}
+
+// pathsOf names what is changed, the first few of it.
+func pathsOf(changes []Change) string {
+	const most = 5
+	var names []string
+	for _, change := range changes[:min(len(changes), most)] {
+		names = append(names, quoted(change.Path))
+	}
+	if len(changes) > most {
+		names = append(names, fmt.Sprintf("%d more", len(changes)-most))
+	}
+	return strings.Join(names, ", ")
+}
+
+func asList(p *Problem) []Problem {
+	if p == nil {
+		return nil
+	}
+	return []Problem{*p}
+}
+
+// approversOf finds who approved a commit: by a signed merge that brought it, or
+// by a statement.
+func (c *checker) approversOf(ctx context.Context, j *judged, s *Signers) ([]Signer, error) {
+	if j.asked {
+		return j.approvers, nil
+	}
+	for _, id := range mergesOf(j) {
+		merge := j.commits[id]
+		signer, p := verifySignature(merge.Payload, merge.Signature, c.signers, c.seen(id))
+		if p == nil && signer.Owns(merge.Committer.Email) {
+			j.approvers = append(j.approvers, signer)
+		}
+	}
+	if c.trust.Approvals != nil {
+		more, err := c.trust.Approvals.Approvers(ctx, c.question(j, s))
+		if err != nil {
+			return nil, fmt.Errorf("approvals of %s: %w", short(j.commit.ID), err)
+		}
+		j.approvers = append(j.approvers, more...)
+	}
+	// Who approves is judged as who commits: by what is in force now.
+	j.approvers = slices.DeleteFunc(j.approvers, func(a Signer) bool {
+		_, p := c.signers.identify(a, j.at)
+		return p != nil
+	})
+	j.asked = true
+	return j.approvers, nil
+}
+
+func (c *checker) question(j *judged, s *Signers) Question {
+	q := Question{
+		Repository: s.policy.Repository, Ref: c.trust.Ref, To: j.commit.ID, Tree: j.commit.Tree,
+		Trust: s.policy.Digest(), Signers: c.signers, At: j.at,
+	}
+	if len(j.commit.Parents) > 0 {
+		q.From = j.commit.Parents[0]
+	}
+	return q
+}
+
+// mergesOf lists the merges of the step that brought a commit by another than
+// their first parent.
+func mergesOf(j *judged) []string {
+	var merges []string
+	for _, id := range j.step.commits {
+		m := j.commits[id]
+		if m.err != nil || len(m.Parents) < 2 || id == j.commit.ID {
+			continue
+		}
+		if !reaches(m.Parents[:1], j.commit.ID, j.step, j.commits) && reaches(m.Parents[1:], j.commit.ID, j.step, j.commits) {
+			merges = append(merges, id)
+		}
+	}
+	return merges
+}
+
+// reaches reports whether a commit of a step is reached from others within it.
+func reaches(from []string, commit string, s step, commits map[string]loaded) bool {
+	in := make(map[string]bool, len(s.commits))
+	for _, id := range s.commits {
+		in[id] = true
+	}
+	for todo := slices.Clone(from); len(todo) > 0; {
+		id := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if !in[id] || commits[id].err != nil {
+			continue
+		}
+		if id == commit {
+			return true
+		}
+		delete(in, id)
+		todo = append(todo, commits[id].Parents...)
+	}
+	return false
+}

@@ -49,6 +49,9 @@
 //	azure-pipelines/supply-chain  images, templates, repositories and downloads
 //	azure-pipelines/secrets       secrets, tokens and logs
 //	azure-pipelines/deployment    what jobs change, and where they run
+//	change/pipeline               what commits take away from gates of pipelines
+//	change/repository             policies, settings, waivers, owners and hooks
+//	change/cluster                objects that protect others
 //	cloudformation/storage, databases, keys, messages
 //	                              CloudFormation: where data and keys are kept, and how they go
 //	cloudformation/network, access  who reaches what, and may do what
@@ -111,7 +114,7 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-//go:embed arm aws azure azure-pipelines cloudformation compose dockerfile github-actions gitlab-ci gitops helm kubernetes terraform
+//go:embed arm aws azure azure-pipelines change cloudformation compose dockerfile github-actions gitlab-ci gitops helm kubernetes terraform
 var files embed.FS
 
 // What is known of the packs without reading them; see policy/packs/check.

@@ -240,7 +240,11 @@ func (c *checker) rules(ctx context.Context, j *judged, s *Signers, who, besides
 	var hit []*trust.PathRule
 	paths := map[*trust.PathRule][]Change{}
 	for _, change := range j.changes {
-		for _, rule := range s.policy.Rules(change.Path) {
+		holding := s.policy.Rules(change.Path)
+		if len(holding) == 0 && c.isTrustFile(change.Path) {
+			holding = s.policy.Rules(trust.Path) // a list that is kept elsewhere
+		}
+		for _, rule := range holding {
 			if paths[rule] == nil {
 				hit = append(hit, rule)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/source"
+	"github.com/holdfast-dev/holdfast/strict"
 )
 
 // startList puts the signers of the starting commit in force.
@@ -112,6 +113,7 @@ func (c *checker) fault(commit string, code Code, what string, err error) (*Prob
 	var (
 		file      *FileError
 		syntax    *SyntaxError
+		mistakes  strict.Errors
 		kind      *source.KindError
 		tooLarge  *source.TooLargeError
 		escape    *source.EscapeError
@@ -123,7 +125,7 @@ func (c *checker) fault(commit string, code Code, what string, err error) (*Prob
 		return p, nil
 	}
 	switch {
-	case errors.As(err, &file), errors.As(err, &syntax), errors.As(err, &kind), errors.As(err, &tooLarge), errors.As(err, &escape), errors.As(err, &malformed):
+	case errors.As(err, &file), errors.As(err, &syntax), errors.As(err, &mistakes), errors.As(err, &kind), errors.As(err, &tooLarge), errors.As(err, &escape), errors.As(err, &malformed):
 	case errors.As(err, &tree):
 		code = TreePath
 	case errors.As(err, &limit):

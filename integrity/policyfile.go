@@ -78,7 +78,7 @@ func (s *Signers) addSSH(id *trust.Identity, k trust.Key) error {
 			return &FileError{fmt.Sprintf("%s:%d", s.policy.File(), k.Line), fmt.Errorf("the key %s belongs to %s by line %d of %s; a key has exactly one identity",
 				k.ID(), quoted(other.emails[0]), other.line, s.path)}
 		}
-		listed[i].emails = id.Emails
+		listed[i].emails, listed[i].file, listed[i].line = id.Emails, s.policy.File(), k.Line
 		listed[i].after = latest(other.after, k.From)
 		listed[i].before = earliest(other.before, k.Until)
 	}

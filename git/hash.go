@@ -47,7 +47,7 @@ func objectID(digits int, header, content []byte) (id string, collision bool) {
 		h.Write(content)
 		return hex.EncodeToString(h.Sum(header[:0])), false
 	}
-	h := sha1cd.New().(sha1cd.CollisionResistantHash) //nolint:errcheck,forcetypeassert // what New documents
+	h := sha1cd.New().(sha1cd.CollisionResistantHash) //nolint:forcetypeassert // what New documents
 	_, _ = h.Write(header)
 	_, _ = h.Write(content)
 	sum, collision := h.CollisionResistantSum(header[:0])

@@ -35,7 +35,7 @@ func TestShallowClonesDoNotKnow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
+		t.Cleanup(func() { _ = l.Close() })
 		if got, err := l.Range(t.Context(), ids[2], ids[3]); err != nil || len(got) != 1 {
 			t.Errorf("what is there: %v, %v", got, err)
 		}

@@ -56,7 +56,7 @@ func (r *Revocations) parseKRL(data []byte) error {
 		if err == nil {
 			err = r.section(kind, section)
 		}
-		if err = errors.Join(err, section.err); err != nil {
+		if err != nil {
 			return fmt.Errorf("section %d of type %d: %w", n, kind, err)
 		}
 	}
@@ -93,7 +93,7 @@ func (r *Revocations) section(kind byte, in *reader) error {
 	default:
 		return errors.New("this type is not known")
 	}
-	return nil
+	return in.err
 }
 
 // certificates reads what is revoked of one authority.
@@ -110,12 +110,12 @@ func (r *Revocations) certificates(in *reader) error {
 		if in.err != nil {
 			break
 		}
-		if err := errors.Join(c.part(kind, part), part.err); err != nil {
+		if err := c.part(kind, part); err != nil {
 			return fmt.Errorf("part of type %#x: %w", kind, err)
 		}
 	}
 	r.certs = append(r.certs, c)
-	return nil
+	return in.err
 }
 
 func (c *revokedCertificates) part(kind byte, in *reader) error {
@@ -142,7 +142,7 @@ func (c *revokedCertificates) part(kind byte, in *reader) error {
 	default:
 		return errors.New("this type is not known")
 	}
-	return nil
+	return in.err
 }
 
 // bitmap reads a multiple-precision integer whose bit n revokes the serial

@@ -66,7 +66,10 @@ func ParseRevocations(file string, data []byte) (*Revocations, error) {
 		}
 		return r, nil
 	}
-	return r, r.parseLines(data)
+	if err := r.parseLines(data); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // parseLines reads a public key from each line.

@@ -96,7 +96,10 @@ func Parse(data []byte) (*Signature, error) {
 	if digest, err := identifier(digests.children[0]); err != nil || digest != s.digest {
 		return nil, errors.New("the digest that it announces is not the one that the signer used")
 	}
-	return s, s.certificates(certificates.children, id)
+	if err := s.certificates(certificates.children, id); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // known reports a version of the structures: 1, or 3 where key ids are used.

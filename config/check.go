@@ -93,6 +93,7 @@ func (c *checker) source(at string, s Source) {
 	case v.Root != "" && !commitPattern.MatchString(v.Root):
 		c.At(at+".verify.root", "print it with `git rev-parse HEAD`", "%q is not a full commit id", v.Root)
 	}
+	c.OneOf(at+".verify.safeguards", string(v.Safeguards), string(EnforceSafeguards), string(WarnSafeguards))
 	for _, p := range []struct{ field, path string }{{"signers", v.Signers}, {"keys", v.Keys}, {"revocations", v.Revoked}} {
 		c.inside(at+".verify."+p.field, p.path)
 	}

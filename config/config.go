@@ -70,7 +70,19 @@ type Verify struct {
 	Revoked   string `yaml:"revocations"`   // revocation list in the repository, without which nothing passes
 	Root      string `yaml:"root"`          // full id of a commit that is trusted as it is
 	Bootstrap string `yaml:"bootstrapFile"` // a signers file on this machine, instead of root
+
+	// Safeguards says what becomes of commits that weaken what protects.
+	Safeguards SafeguardMode `yaml:"safeguards"` // enforce (default), or warn
 }
+
+// SafeguardMode is what is done with commits that weaken safeguards.
+type SafeguardMode string
+
+// The modes: refuse them unless they are approved, or tell about them.
+const (
+	EnforceSafeguards SafeguardMode = "enforce"
+	WarnSafeguards    SafeguardMode = "warn"
+)
 
 // Cluster is where applications run.
 type Cluster struct {
@@ -179,6 +191,7 @@ func (c *Config) setDefaults() {
 		setDefault(&s.Interval, DefaultInterval)
 		setDefault(&s.Verify.Signers, DefaultSigners)
 		setDefault(&s.Verify.Keys, DefaultKeys)
+		setDefault(&s.Verify.Safeguards, EnforceSafeguards)
 	}
 	for i := range c.Clusters {
 		setDefault(&c.Clusters[i].Namespace, DefaultNamespace)

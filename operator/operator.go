@@ -217,7 +217,7 @@ type followed struct {
 }
 
 func (o *Operator) follow(ctx context.Context, s config.Source) (*followed, error) {
-	f, err := reconcile.OpenFollower(ctx, s, o.Config.StateDir, reconcile.Follower{Store: o.store, Ledger: o.ledger, Log: o.Log})
+	f, err := reconcile.OpenFollower(ctx, s, o.Config.StateDir, reconcile.Follower{Store: o.store, Ledger: o.ledger, Log: o.Log, Evaluator: o.Evaluator})
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/integrity"
 	"github.com/holdfast-dev/holdfast/ledger"
+	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/state"
 )
 
@@ -35,6 +36,8 @@ type Follower struct {
 	Ledger *ledger.Log
 	Log    *slog.Logger
 	Now    func() time.Time
+	// Evaluator judges what commits take away from safeguards; nil does not ask.
+	Evaluator policy.Evaluator
 
 	// judged says that this process has verified the source: what another one
 	// refused may have been by another configuration.
@@ -245,7 +248,9 @@ func (f *Follower) verify(ctx context.Context, st state.Source, ref, tip string)
 		commit = tag.Target
 	}
 	if f.Config.Verify.Off {
-		result, err = f.unsigned(ctx, st.Accepted, commit)
+		if result, err = f.unsigned(ctx, st.Accepted, commit); err == nil {
+			result, err = f.safeguards(ctx, st.Accepted, result)
+		}
 		return result, tag, err
 	}
 	trust, err := f.trust()
@@ -253,6 +258,9 @@ func (f *Follower) verify(ctx context.Context, st state.Source, ref, tip string)
 		return integrity.Result{}, tag, err
 	}
 	result, err = integrity.Check(ctx, f.Mirror, trust, st.Accepted, commit, f.firstSeen(ctx))
+	if err == nil {
+		result, err = f.safeguards(ctx, st.Accepted, result)
+	}
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -53,9 +53,12 @@ type Step struct {
 	Unsigned  bool   // nobody has to sign here, so that nobody's right is missing
 	// MayWaive tells up to which severity the signer may accept risks. Nil: none.
 	MayWaive func(finding.Severity) bool
-	// Approved says that as many people as are needed approved the commit: what is
-	// lost is told, and is no reason to refuse it.
-	Approved bool
+	// Approved tells whether the trust file asks for approvals of changes of a path,
+	// which were counted before. What is lost there is told, and is no reason to
+	// refuse the commit. Nil: none.
+	Approved func(path string) bool
+	// Guards tells which other paths the trust file lists as safeguards. Nil: none.
+	Guards func(path string) bool
 }
 
 // waives lists the severities that the signer may accept.

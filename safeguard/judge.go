@@ -32,15 +32,35 @@ func Check(ctx context.Context, evaluator policy.Evaluator, before, after source
 	if err != nil {
 		return Report{}, err
 	}
+	changes = guarded(changes, after, step)
 	found, err := Judge(ctx, evaluator, changes, step)
 	if err != nil {
 		return Report{Changes: changes}, err
 	}
+	paths := map[string]string{}
+	for i, r := range Resources(changes, step) {
+		paths[r.ID.Key()] = changes[i].Path
+	}
 	report := Report{Changes: changes, Findings: found}
 	for _, f := range found {
-		report.Problems = append(report.Problems, problem(f, step))
+		report.Problems = append(report.Problems, problem(f, paths[f.Subject.Key()], step))
 	}
 	return report, nil
+}
+
+// guarded adds the loss of files that the trust file lists as safeguards and that
+// nothing is known of besides.
+func guarded(changes []Change, after source.Tree, step Step) []Change {
+	for i := range changes {
+		c := &changes[i]
+		if c.Kind != File || step.Guards == nil || !step.Guards(c.Path) {
+			continue
+		}
+		if e, err := after.Stat(c.Path); err != nil || !e.Mode.Regular() {
+			c.Loss, c.Text = "removed", c.Path+", which is listed as a safeguard, is gone"
+		}
+	}
+	return changes
 }
 
 // Judge asks the policies about changes. The error joins what could not be
@@ -79,7 +99,7 @@ func Resources(changes []Change, step Step) []*resource.Resource {
 
 // problem says what a finding means for the commit: what is high or worse is
 // refused unless enough people approved it, the rest is told.
-func problem(f *finding.Finding, step Step) integrity.Problem {
+func problem(f *finding.Finding, path string, step Step) integrity.Problem {
 	p := integrity.Problem{
 		Code: integrity.SafeguardRemoved, Decision: integrity.Warn, Commit: step.Commit,
 		Message: fmt.Sprintf("%s (%s)", f.Message, f.Rule.ID), Hint: f.Rule.Remediation,
@@ -87,7 +107,7 @@ func problem(f *finding.Finding, step Step) integrity.Problem {
 	if f.Subject.Kind == string(Attributes) {
 		p.Code = treeAttr
 	}
-	if f.Severity >= finding.High && !step.Approved {
+	if f.Severity >= finding.High && (step.Approved == nil || !step.Approved(path)) {
 		p.Decision = p.Code.Decision()
 	}
 	return p

@@ -30,7 +30,7 @@ func (a *authority) covers(email string, s *Signers) bool {
 		return true
 	}
 	at := strings.IndexByte(email, '@')
-	return at > 0 && slices.Contains(a.domains, email[at:]) && !s.emails[email]
+	return at > 0 && slices.Contains(a.domains, email[at:]) && !s.hasOwn(email)
 }
 
 const hintCertificate = "Have the authority issue a user certificate whose only principals are the signer's e-mail addresses."
@@ -81,6 +81,14 @@ func (s *Signers) certified(cert *ssh.Certificate, at time.Time) (Signer, *Probl
 	if err := strong(cert.SignatureKey, cert.Signature); err != nil {
 		return fail(KeyWeak, "Have the certificate signed by an Ed25519 key, or RSA of 2048 bits and more by rsa-sha2-512.", "the certificate: %s", err)
 	}
+	if p := s.onePerson(cert.ValidPrincipals); p != nil {
+		return Signer{}, p
+	}
+	if s.policy != nil {
+		if r, revoked := s.policy.Revoked(by, at); revoked {
+			return fail(KeyRevoked, "Get a certificate of an authority that is valid, and sign again.", "the authority %s is revoked%s: %s", by, since(r.From), quoted(r.Reason))
+		}
+	}
 	// All but the signature has been judged above, by stricter rules.
 	checker := ssh.CertChecker{SupportedCriticalOptions: []string{verifyRequired}, Clock: func() time.Time { return at }}
 	if err := checker.CheckCert(cert.ValidPrincipals[0], cert); err != nil {
@@ -90,6 +98,19 @@ func (s *Signers) certified(cert *ssh.Certificate, at time.Time) (Signer, *Probl
 		Identity: cert.ValidPrincipals[0], Key: ssh.FingerprintSHA256(cert.Key),
 		File: s.path, Line: valid.line, emails: cert.ValidPrincipals,
 	}, nil
+}
+
+// onePerson refuses a certificate for addresses of several identities of the
+// trust file: whoever has it could be any of them.
+func (s *Signers) onePerson(emails []string) *Problem {
+	if s.policy == nil {
+		return nil
+	}
+	if err := oneIdentity(s.policy, emails); err != nil {
+		p := problem(KeyUnknown, hintCertificate, "the certificate does not name one signer: %s", err)
+		return &p
+	}
+	return nil
 }
 
 // unfit tells why a certificate cannot say who signed, whoever issued it.

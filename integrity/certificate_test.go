@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/holdfast-dev/holdfast/trust"
 )
 
 // authorityLab has an authority, a stranger's one, and a person's key.
@@ -205,6 +207,55 @@ func TestSecurityKeyCertificate(t *testing.T) {
 		}
 		sig := armorSSH(cert.Marshal(), device.sign(test.flags), "message")
 		signer, p := verifySignature([]byte("message"), []byte(sig), signers, time.Now())
+		if p == nil && (test.want != "" || signer.Identity != "dave@example.com") || p != nil && p.Code != test.want {
+			t.Errorf("%s: signer %v, problem %v, want %q", test.reason, signer, p, test.want)
+		}
+	}
+}
+
+// TestCertificatesUnderATrustFile proves that an authority neither outlives its
+// revocation there, nor gives one key to two people.
+func TestCertificatesUnderATrustFile(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	l := newAuthorityLab(t)
+	ca, _ := publicKey(t, l.file("ca")+".pub")
+	parsed := func(more string) *trust.Trust {
+		t.Helper()
+		p, err := trust.Parse(trust.Path, []byte(`version: 1
+repository: example
+roots: [`+strings.Repeat("1", 40)+`]
+identities:
+- {name: dave, emails: [dave@example.com, d@example.com], keys: [{ssh: "`+l.public("evil")+`"}], roles: [admin]}
+- {name: bob, emails: [bob@example.com], keys: [{ssh: "`+l.public("erin")+`"}], roles: [admin]}
+`+more))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	stolen := func(from time.Time) *trust.Trust {
+		return parsed("revocations: [{key: \"" + ssh.FingerprintSHA256(ca) + "\", from: " + from.Format("2006-01-02") + ", reason: stolen}]\n")
+	}
+	tests := []struct {
+		reason, principals string
+		policy             *trust.Trust
+		want               Code
+	}{
+		{"one person", "dave@example.com", parsed(""), ""},
+		{"two addresses of one person", "dave@example.com,d@example.com", parsed(""), ""},
+		{"two people", "dave@example.com,bob@example.com", parsed(""), KeyUnknown},
+		{"the authority is revoked", "dave@example.com", parsed("revocations: [{key: \"" + ssh.FingerprintSHA256(ca) + "\", reason: stolen}]\n"), KeyRevoked},
+		{"the authority was revoked before", "dave@example.com", stolen(at.AddDate(0, 0, -1)), KeyRevoked},
+		{"the authority was revoked later", "dave@example.com", stolen(at.AddDate(0, 0, 1)), ""},
+	}
+	for _, test := range tests {
+		signers, err := ParseSigners("list", []byte("*@example.com cert-authority "+l.public("ca")+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		signers.policy = test.policy
+		sig := l.certify("ca", "message", "-I", "id", "-n", test.principals)
+		signer, p := verifySignature([]byte("message"), []byte(sig), signers, at)
 		if p == nil && (test.want != "" || signer.Identity != "dave@example.com") || p != nil && p.Code != test.want {
 			t.Errorf("%s: signer %v, problem %v, want %q", test.reason, signer, p, test.want)
 		}

@@ -151,13 +151,16 @@ func compareSigners(before, after *Signers, now time.Time) trust.Difference {
 			out["OpenPGP "+g.key.fingerprint()] = g.email
 		}
 		for _, a := range s.authorities {
-			out["authority "+string(a.key)] = "a certificate authority"
+			out["authority "+a.key] = "a certificate authority"
+		}
+		for _, g := range s.x509 {
+			out["X.509 "+g.who+" "+g.digest] = g.who
 		}
 		return out
 	}
 	old, new := keys(before), keys(after)
 	if before.policy == nil && after.policy != nil {
-		new = keys(&Signers{grants: after.grants, openPGP: after.openPGP, authorities: after.authorities})
+		new = keys(&Signers{grants: after.grants, openPGP: after.openPGP, authorities: after.authorities, x509: after.x509})
 	}
 	for _, k := range sortedKeys(old) {
 		if _, stays := new[k]; !stays && !after.lists(k) {

@@ -29,6 +29,7 @@ const issuerHeader = "Issuer"
 // x509Grant is a certificate file.
 type x509Grant struct {
 	who, path string // an address, or "@" and a domain
+	digest    string // of the file
 	roots     *x509.CertPool
 	issuer    string
 	revoked   []*x509.RevocationList
@@ -44,14 +45,14 @@ func (g *x509Grant) covers(email string, s *Signers) bool {
 // hasOwn reports whether an address has a key or a file of its own.
 func (s *Signers) hasOwn(email string) bool {
 	return s.emails[email] ||
-		slices.ContainsFunc(s.openPGP, func(g openPGPGrant) bool { return g.email == email }) ||
+		slices.ContainsFunc(s.openPGP, func(g openPGPGrant) bool { return slices.Contains(g.names(), email) }) ||
 		slices.ContainsFunc(s.x509, func(g x509Grant) bool { return g.who == email })
 }
 
 // parseX509Grant reads a certificate file. It holds nothing but certificates and
 // revocation lists, which must be by those certificates.
 func parseX509Grant(who, path string, data []byte) (x509Grant, error) {
-	g := x509Grant{who: who, path: path, roots: x509.NewCertPool()}
+	g := x509Grant{who: who, path: path, digest: PayloadDigest(data), roots: x509.NewCertPool()}
 	if len(data) > maxKeyFile {
 		return g, fmt.Errorf("has %d bytes, more than the limit of %d", len(data), maxKeyFile)
 	}
@@ -139,6 +140,9 @@ func verifyX509(message, armoured []byte, signers *Signers, at time.Time) (Signe
 		if grant.covers(email, signers) {
 			emails = append(emails, email)
 		}
+	}
+	if p := signers.onePerson(emails); p != nil {
+		return Signer{}, p
 	}
 	return Signer{Identity: emails[0], Key: fmt.Sprintf("X509:%x", sha256.Sum256(sig.Signer.Raw)), File: grant.path, emails: emails}, nil
 }

@@ -72,6 +72,7 @@ func (r *run) nowLive(ctx context.Context, objects []state.Object) error {
 	}
 	r.st.Revision, r.st.Signer, r.st.Digest = r.rev.Commit, r.rev.Signer, r.rendering.Digest
 	r.st.Objects = len(objects)
+	r.rememberFixed()
 	r.st.Known, r.st.Verdicts = nil, map[string]int{}
 	for _, f := range r.judgement.Findings {
 		if !slices.Contains(r.waived.Findings, f) { // what is waived blocks again when the waiver ends

@@ -311,7 +311,7 @@ func (r *run) decide() error {
 		return err
 	}
 	if r.decision.Allow {
-		return nil
+		return r.holdRegressions()
 	}
 	reason := fmt.Sprintf("%s is blocked: %s", shortID(r.rev.Commit), r.failures())
 	r.Log.Warn("revision blocked", "application", r.App.Name, "commit", r.rev.Commit, "reason", r.failures())

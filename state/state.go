@@ -90,11 +90,15 @@ type Application struct {
 	Options       string // digest of everything besides files that the rendering depends on
 	Deps          source.Deps
 	Known         []string // fingerprints of the findings at Revision
+	Fixed         []Fixed  // findings of earlier revisions that are gone, the oldest first
 	Verdicts      map[string]int
 	Objects       int
 	Changed       time.Time // last change of Revision
 	Updated       time.Time
 }
+
+// Fixed is a finding that a revision did away with.
+type Fixed struct{ Fingerprint, Commit string }
 
 // Object is one object of an application at its Revision.
 type Object struct {

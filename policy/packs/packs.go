@@ -68,6 +68,17 @@
 //	dockerfile/commands           what RUN does: downloads, packages, rights
 //	dockerfile/runtime            how containers of the image run
 //	dockerfile/structure          stages and instructions
+//	gcp/storage, databases, sql, bigquery
+//	                              Google Cloud in Terraform: where data is kept
+//	gcp/compute, gke, serverless, artifacts
+//	                              machines, clusters, services, functions and images
+//	gcp/network, dns, loadbalancing
+//	                              firewalls, networks, zones, load balancers and Cloud Armor
+//	gcp/iam, project, kms, secrets
+//	                              permissions, federation, projects, keys and secrets
+//	gcp/pubsub, dataproc, data, vertex
+//	                              messages, data processing and models
+//	gcp/logging                   logs and alerts
 //	github-actions/injection      text of outsiders in scripts
 //	github-actions/triggers       who can start what
 //	github-actions/permissions    rights of the token
@@ -114,7 +125,7 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-//go:embed arm aws azure azure-pipelines change cloudformation compose dockerfile github-actions gitlab-ci gitops helm kubernetes terraform
+//go:embed arm aws azure azure-pipelines change cloudformation compose dockerfile gcp github-actions gitlab-ci gitops helm kubernetes terraform
 var files embed.FS
 
 // What is known of the packs without reading them; see policy/packs/check.

@@ -2,6 +2,7 @@ package safeguard
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/holdfast-dev/holdfast/finding"
@@ -17,6 +18,8 @@ type exampleStep struct {
 	Subject  string `yaml:"subject"`
 	Waives   string `yaml:"waives"`   // the highest severity that the signer may accept
 	Unsigned bool   `yaml:"unsigned"` // nobody has to sign
+	// Safeguards are paths that the trust file lists.
+	Safeguards []string `yaml:"safeguards"`
 }
 
 // ReadExample reads an example of a policy for changes. It says who signed, if that
@@ -46,6 +49,7 @@ func ReadExample(file *source.File) ([]*resource.Resource, error) {
 			return nil, err
 		}
 		step.Signer, step.Author, step.Subject, step.Unsigned = said.Signer, said.Author, said.Subject, said.Unsigned
+		step.Guards = func(path string) bool { return slices.Contains(said.Safeguards, path) }
 		if said.Waives != "" {
 			most, err := finding.ParseSeverity(said.Waives)
 			if err != nil {
@@ -63,7 +67,7 @@ func ReadExample(file *source.File) ([]*resource.Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Resources(changes, step), nil
+	return Resources(guarded(changes, after, step), step), nil
 }
 
 // exampleFiles parts a text at its lines `-- path --`.

@@ -60,6 +60,7 @@ func guarded(changes []Change, after source.Tree, step Step) []Change {
 			c.Loss, c.Text = "removed", c.Path+", which is listed as a safeguard, is gone"
 		}
 	}
+	slices.SortStableFunc(changes, lossFirst)
 	return changes
 }
 

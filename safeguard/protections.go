@@ -48,10 +48,26 @@ var kindLine = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?m)^\s*["']?kind["']?\s*:\s*["']?([A-Za-z]+)`)
 })
 
+// mayProtect tells from the words of a file whether it can hold what protects.
+func mayProtect(content []byte) bool {
+	if bytes.Contains(content, []byte("constraints.gatekeeper.sh")) || bytes.Contains(content, []byte("kyverno.io")) || bytes.IndexByte(content, '\\') >= 0 {
+		return true
+	}
+	for kind := range protecting {
+		if bytes.Contains(content, []byte(kind)) {
+			return true
+		}
+	}
+	return false
+}
+
 // objectsIn returns the objects of a manifest that protect. Of a template, which is
 // no YAML, these are its kinds, under the number of each as name.
 func objectsIn(file *source.File) (all []object) {
 	if file == nil || !isYAML(file.Path) && !strings.HasSuffix(file.Path, ".json") || !bytes.Contains(file.Content, []byte("kind")) {
+		return nil
+	}
+	if !mayProtect(file.Content) {
 		return nil
 	}
 	var docs []resource.Document

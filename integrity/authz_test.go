@@ -2,12 +2,16 @@ package integrity
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/holdfast-dev/holdfast/source"
 	"github.com/holdfast-dev/holdfast/trust"
 )
 
@@ -328,5 +332,36 @@ func TestTrustRevokedSince(t *testing.T) {
 	l.seen = time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)
 	if r := l.check(); r.Decision != Deny || !slices.Equal(codes(r.Problems), []Code{KeyRevoked}) {
 		t.Errorf("seen after the theft: %v", r.Problems)
+	}
+}
+
+func TestBootstrapTrust(t *testing.T) {
+	keys := newPeople(t, "alice", "bob", "carol", "forge", "bot")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "trust.yaml"), []byte(keys.trustText(1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := source.Disk(dir, source.DiskOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signers, err := LoadSigners(tree, "allowed_signers", "gpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLab(t, keys)
+	l.accepted, l.trust = "", Trust{Bootstrap: signers}
+	l.trust.Approvals = &statements{}
+	// The first commit of a lab writes the list, which takes an approval.
+	if r := l.check(); r.Decision != Deny || !slices.Contains(codes(r.Problems), AuthzThreshold) {
+		t.Errorf("%s %v", r.Decision, r.Problems)
+	}
+	root := l.Git("rev-list", "--max-parents=0", "HEAD")
+	l.trust.Approvals = &statements{approved: map[string][]string{root: {"carol"}}}
+	if r := l.check(); r.Decision != Deny || !slices.Contains(codes(r.Problems), PolicyInvalid) {
+		t.Errorf("a repository whose first list lacks the trust file: %s %v", r.Decision, r.Problems)
+	}
+	if _, err := Check(l.ctx, l.history, Trust{}, "", l.Head(), nil); !errors.Is(err, ErrNoAnchor) {
+		t.Errorf("trust on first use: %v", err)
 	}
 }

@@ -257,6 +257,7 @@ func (f *Follower) verify(ctx context.Context, st state.Source, ref, tip string)
 	if err != nil {
 		return integrity.Result{}, tag, err
 	}
+	trust.Ref = ref
 	result, err = integrity.Check(ctx, f.Mirror, trust, st.Accepted, commit, f.firstSeen(ctx))
 	if err == nil {
 		result, err = f.safeguards(ctx, st.Accepted, result)

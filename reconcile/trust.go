@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/holdfast-dev/holdfast/ledger"
 	"github.com/holdfast-dev/holdfast/source"
 	"github.com/holdfast-dev/holdfast/state"
+	"github.com/holdfast-dev/holdfast/trust"
 )
 
 // anchor starts from another root if the operator has pinned one since: that is
@@ -94,6 +96,13 @@ func (f *Follower) trustKey() (string, error) {
 			return "", fmt.Errorf("source %s: %w", f.Config.Name, err)
 		}
 		fmt.Fprintf(h, " %q", content)
+		beside, err := os.ReadFile(filepath.Join(filepath.Dir(v.Bootstrap), filepath.Base(trust.Path)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("source %s: %w", f.Config.Name, err)
+		}
+		if err == nil {
+			fmt.Fprintf(h, " %q", beside)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
@@ -119,8 +128,8 @@ func (f *Follower) firstSeen(ctx context.Context) func(commit string) time.Time 
 	}
 }
 
-// bootstrap reads the signers file of the operator's own disk, and OpenPGP keys
-// from the directory gpg beside it.
+// bootstrap reads the signers file or trust file of the operator's own disk, what
+// is beside it of the other, and OpenPGP keys from the directory gpg.
 func (f *Follower) bootstrap() (*integrity.Signers, error) {
 	path := f.Config.Verify.Bootstrap
 	if path == "" {
@@ -130,7 +139,11 @@ func (f *Follower) bootstrap() (*integrity.Signers, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source %s: %w", f.Config.Name, err)
 	}
-	signers, err := integrity.LoadSigners(tree, filepath.Base(path), "gpg")
+	name := filepath.Base(path)
+	if name == filepath.Base(trust.Path) {
+		name = filepath.Base(integrity.DefaultSignersPath) // beside which it is, if there is one
+	}
+	signers, err := integrity.LoadSigners(tree, name, "gpg")
 	if err != nil {
 		return nil, fmt.Errorf("source %s: %w", f.Config.Name, err)
 	}

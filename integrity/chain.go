@@ -324,7 +324,7 @@ func (c *checker) verify(ctx context.Context, s step, id string, commits map[str
 		p := problem(ObjMalformed, "Find out which tool made it, and remove it from the branch.", "%s", commit.err)
 		p.Commit = id
 		c.add(p)
-		return nil
+		return nil //nolint:nilerr // the commit is at fault, and it is told
 	}
 	payload := PayloadDigest(commit.Payload)
 	at := c.seen(id)

@@ -230,6 +230,9 @@ func (c *checker) signersOf(ctx context.Context, commit string) (*Signers, *Prob
 		p, err := c.fault(commit, PolicyInvalid, what, err)
 		return nil, p, err
 	}
+	if c.files != nil && slices.Equal(files, c.files) && files[0].id != "" {
+		return c.signers, nil, nil
+	}
 	var key strings.Builder
 	for _, f := range files {
 		fmt.Fprintf(&key, "%d %s %s\n", f.kind, f.path, f.id)

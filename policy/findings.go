@@ -128,6 +128,9 @@ func subject(r *resource.Resource, path resource.Path) string {
 		if !ok || path[i-1].IsIndex() || path[i].IsIndex() == keyed[n.noun] {
 			continue
 		}
+		if r.ID.Platform == resource.Terraform && only(r.Root, path[:i+1]) {
+			continue // a nested block that occurs once says nothing new
+		}
 		names = append(names, n.noun+" "+entryName(r.Root, path[:i+1]))
 		withObject = withObject && !n.ofPod
 	}
@@ -136,6 +139,16 @@ func subject(r *resource.Resource, path resource.Path) string {
 	}
 	slices.Reverse(names)
 	return strings.Join(names, " of ")
+}
+
+// only reports whether an entry without a name is the only one of its list.
+func only(root *resource.Value, path resource.Path) bool {
+	if !path[len(path)-1].IsIndex() {
+		return false
+	}
+	_, own := root.ItemName(path)
+	list := root.At(path[:len(path)-1])
+	return !own && list != nil && len(list.Items) == 1
 }
 
 // entryName is the key or the identity of an entry; without one, its position

@@ -365,3 +365,23 @@ func TestBootstrapTrust(t *testing.T) {
 		t.Errorf("trust on first use: %v", err)
 	}
 }
+
+func TestTrustTags(t *testing.T) {
+	keys := newPeople(t, "alice", "bob", "carol", "forge", "bot")
+	l := withTrust(t, keys, "refs:", "refs:\n- match: refs/tags/v*\n  who: [alice]")
+	l.fetch()
+	for _, c := range []struct {
+		who, tag string
+		want     []Code
+	}{
+		{"alice", "v1.1", nil},
+		{"carol", "v1.2", []Code{AuthzPath}},
+		{"carol", "nightly", nil},
+		{"forge", "nightly-2", []Code{AuthzPath}},
+	} {
+		l.as(c.who).Tag(c.tag, "HEAD", "release")
+		if got := codes(l.verifyTag(c.tag)); !slices.Equal(got, c.want) {
+			t.Errorf("%s by %s: %v; want %v", c.tag, c.who, got, c.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package integrity
 
 import (
+	"strings"
 	"time"
 
 	"github.com/holdfast-dev/holdfast/git"
@@ -27,8 +28,30 @@ func VerifyTag(ref string, t *git.Tag, signers *Signers, seen time.Time) (Signer
 			"the tagger is given as %s, but the signature is by %s", quoted(t.Tagger.Email), quoted(signer.Identity)))
 		problems = append(problems, lookalike(t.Tagger.Email, signers)...)
 	}
+	if p == nil && signers.policy != nil {
+		problems = append(problems, asList(signers.mayTag(ref, signer, seen))...)
+	}
 	problems = append(problems, confusable("tagger", t.Tagger)...)
 	return signer, about(t.ID, problems)
+}
+
+// mayTag judges by the trust file who signs a tag: a person, and one whom the rule
+// for the ref names, if it names anybody.
+func (s *Signers) mayTag(ref string, signer Signer, seen time.Time) *Problem {
+	who, p := s.identify(signer, seen)
+	if p != nil {
+		return p
+	}
+	allowed := s.policy.Ref(ref).Who
+	if !who.Person() || len(allowed) > 0 && !who.In(allowed) {
+		of := "persons"
+		if len(allowed) > 0 {
+			of = strings.Join(allowed, ", ")
+		}
+		p := problem(AuthzPath, "Have the tag signed by one of them.", "%s may not sign %s: that is for %s", who.Name, quoted(ref), of)
+		return &p
+	}
+	return nil
 }
 
 // TagState is what a tag's ref was seen to be. The zero value means that there

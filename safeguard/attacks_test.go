@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -144,6 +146,25 @@ func TestALinkIsNoSafeguard(t *testing.T) {
 	}
 	if _, err := tree.Stat("nothing"); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
+	}
+}
+
+// What is too large to be read protects nobody any more, and takes nothing else away.
+func TestWhatIsTooLargeIsNoSafeguard(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{"CODEOWNERS": "* @a\n", "huge.yaml": workload} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content+"#"+strings.Repeat("x", 5000)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after, err := source.Disk(dir, source.DiskOptions{MaxFileSize: 4000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := source.Memory(files{"CODEOWNERS": "* @a\n"})
+	found, err := safeguard.Compare(t.Context(), before, after, []string{"CODEOWNERS", "huge.yaml"})
+	if err != nil || len(found) != 1 || found[0].Path != "CODEOWNERS" || found[0].Loss != "removed" {
+		t.Errorf("found %v, %v", found, err)
 	}
 }
 

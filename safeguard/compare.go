@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/holdfast-dev/holdfast/source"
 )
@@ -88,8 +86,9 @@ func (c *comparison) read(name string) error {
 	return nil
 }
 
-// regular returns the regular file at a path; nil if there is none. What is too
-// large to be read is no safeguard, unless its name says that it is one.
+// regular returns the regular file at a path; nil if there is none. What is too large
+// to be read protects nobody: nothing that uses safeguards reads it. So a safeguard
+// that grows beyond the limit is one that was taken away.
 func regular(tree source.Tree, name string) (*source.File, error) {
 	e, err := tree.Stat(name)
 	var kind *source.KindError
@@ -104,22 +103,13 @@ func regular(tree source.Tree, name string) (*source.File, error) {
 	}
 	content, err := tree.ReadFile(name)
 	var large *source.TooLargeError
-	if errors.As(err, &large) && !textual(name) {
+	if errors.As(err, &large) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	return source.NewFile(name, content), nil
-}
-
-// textual reports whether a file of the name may be a safeguard.
-func textual(name string) bool {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".yaml", ".yml", ".json", ".toml", ".rego", "":
-		return true
-	}
-	return strings.HasPrefix(name, ".") || strings.Contains(name, "/.")
 }
 
 // files returns the pairs whose path is of a sort, which claims them.

@@ -92,11 +92,11 @@ func (c *comparison) protectorsAt(name string, depth int) (all []object, err err
 	if !isYAML(name) || !e.Mode.Regular() {
 		return nil, nil
 	}
-	content, err := c.after.ReadFile(name)
-	if err != nil {
+	file, err := regular(c.after, name)
+	if file == nil || err != nil {
 		return nil, err
 	}
-	for _, o := range objectsIn(source.NewFile(name, content)) {
+	for _, o := range objectsIn(file) {
 		if o.sort != "namespace" {
 			all = append(all, o)
 		}

@@ -41,7 +41,7 @@ With --signers the whole history is verified, from a signers file of your own on
 With --dry-run nothing fails: it shows what would have been refused, and why.
 
 Exit codes: 0 all may be deployed, 1 something is refused or held, 2 something could
-not be found out.`,
+not be found out, 3 there was nothing to verify.`,
 		Example: "  holdfast verify origin/main..HEAD\n  holdfast verify --dry-run v1.0..main\n  holdfast verify --signers ~/allowed_signers main",
 		Args:    takes(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -83,16 +83,20 @@ func (o *verifyCommand) run(ctx context.Context, revisions string) (err error) {
 	}
 	trusted := integrity.Trust{Ref: o.ref}
 	if base != "" {
-		if trusted.Root, err = repo.Resolve(ctx, base); err != nil {
+		if trusted.Root, err = resolveOne(ctx, repo, base); err != nil {
 			return withHint(err, "fetch it first: without it nothing can be trusted")
 		}
 	}
 	if trusted.Bootstrap, err = o.bootstrap(); err != nil {
 		return err
 	}
-	tip, err := repo.Resolve(ctx, cmp.Or(name, "HEAD"))
+	tip, err := resolveOne(ctx, repo, cmp.Or(name, "HEAD"))
 	if err != nil {
 		return err
+	}
+	if tip == trusted.Root {
+		o.printer().Printf("There is nothing to verify: the range begins and ends with %.12s.", tip)
+		return exitWith(ExitNothing)
 	}
 	result, err := integrity.Check(ctx, repo, trusted, "", tip, nil)
 	if err != nil {
@@ -111,6 +115,29 @@ func (o *verifyCommand) run(ctx context.Context, revisions string) (err error) {
 		return exitWith(ExitUndecided)
 	}
 	return exitWith(ExitProblems)
+}
+
+// resolveOne resolves a name that only one ref has. Git would take a tag for a branch
+// of the same name, and say so where nobody looks.
+func resolveOne(ctx context.Context, repo *git.Local, name string) (string, error) {
+	short := name
+	if i := strings.IndexAny(name, "^~@:"); i >= 0 {
+		short = name[:i]
+	}
+	var refs []string
+	for _, kind := range []string{"refs/heads/", "refs/tags/", "refs/remotes/"} {
+		_, err := repo.Resolve(ctx, kind+short)
+		if _, missing := errors.AsType[*git.RevisionError](err); err != nil && !missing {
+			return "", err
+		}
+		if err == nil {
+			refs = append(refs, kind+short)
+		}
+	}
+	if len(refs) > 1 {
+		return "", withHint(fmt.Errorf("%s is the name of several refs", report.Plain(name)), "write one of %s", report.Plain(strings.Join(refs, ", ")))
+	}
+	return repo.Resolve(ctx, name)
 }
 
 // bootstrap reads the signers that the user names.

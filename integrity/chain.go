@@ -24,6 +24,8 @@ type History interface {
 	FirstParents(ctx context.Context, from, to string) ([]string, error)
 	IsAncestor(ctx context.Context, ancestor, of string) (bool, error)
 	Tree(ctx context.Context, commit string) (source.Tree, error)
+	// Merged compares a tree with what git makes of two commits.
+	Merged(ctx context.Context, ours, theirs, tree string) (git.Merged, error)
 }
 
 // Trust is where trust starts. At least one of Root and Bootstrap is needed:
@@ -346,6 +348,13 @@ func (c *checker) verify(ctx context.Context, s step, id string, commits map[str
 				"the commit is dated %s, before its parent %s of %s", stamp(commit.Committer.When), short(parent), stamp(p.Committer.When))})...)
 			break
 		}
+	}
+	if len(commit.Parents) > 1 {
+		more, err := c.merged(ctx, commit.Commit)
+		if err != nil {
+			return err
+		}
+		problems = append(problems, more...)
 	}
 	problems, err := c.authorise(ctx, &judged{step: s, commit: commit, signer: signer, at: at, commits: commits}, problems)
 	c.add(problems...)

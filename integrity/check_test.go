@@ -440,7 +440,13 @@ func (h *memoryHistory) FirstParents(context.Context, string, string) ([]string,
 	return h.line[1:], nil
 }
 func (h *memoryHistory) IsAncestor(context.Context, string, string) (bool, error) { return true, nil }
-func (h *memoryHistory) Tree(context.Context, string) (source.Tree, error)        { return h.tree, nil }
+
+// Merged has nothing to say: what the merges of a benchmark hold is not looked at.
+func (h *memoryHistory) Merged(context.Context, string, string, string) (git.Merged, error) {
+	return git.Merged{}, nil
+}
+
+func (h *memoryHistory) Tree(context.Context, string) (source.Tree, error) { return h.tree, nil }
 
 // BenchmarkCheck verifies a line of 1,000 commits signed with Ed25519.
 func BenchmarkCheck(b *testing.B) {

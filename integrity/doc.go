@@ -18,6 +18,9 @@
 // grants themselves anything; and a branch that was forked before a key was
 // removed is judged by the list that no longer has the key.
 //
+// A merge of two commits is made again by git, apart from the repository and its
+// attributes: what it holds beside that was smuggled in, what it lacks was dropped.
+//
 // Dates in commits are claims and decide nothing: whether a key was valid is
 // judged at the time the commit was first seen. Signatures are verified here,
 // over the same bytes that were parsed; no other program is asked. Whatever

@@ -70,6 +70,10 @@ const (
 	RefTeleport Code = "REF_TELEPORT"
 	RepoShallow Code = "REPO_SHALLOW" // our copy lacks the history that is asked about
 	MergeShape  Code = "MERGE_SHAPE"
+	MergeEvil   Code = "MERGE_EVIL"  // holds what neither parent has
+	MergeDrops  Code = "MERGE_DROPS" // has not what one parent changed
+	// A person had to choose, since git could not.
+	MergeConflict Code = "MERGE_CONFLICT"
 
 	TagMoved     Code = "TAG_MOVED"
 	TagDowngrade Code = "TAG_DOWNGRADE"
@@ -94,9 +98,10 @@ const (
 
 // decisions holds every code's decision. A code that is not in it is denied.
 var decisions = map[Code]Decision{
-	IDConfusable: Warn,
-	TimeAnomaly:  Warn,
-	MergeShape:   Warn,
+	IDConfusable:  Warn,
+	TimeAnomaly:   Warn,
+	MergeShape:    Warn,
+	MergeConflict: Warn,
 
 	HistRewrite: Hold,
 	HistLimit:   Hold,

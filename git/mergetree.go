@@ -1,0 +1,109 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Merged is how the tree of a merge differs from what git makes of its parents.
+type Merged struct {
+	Differs   []string // paths whose content is another one
+	Conflicts []string // paths of which git cannot make anything by itself
+}
+
+// Merged makes a merge of two commits again, without attributes, drivers and
+// configuration of the repository, and compares a tree with it. What git writes for
+// that goes to a directory of its own.
+func (m *Mirror) Merged(ctx context.Context, ours, theirs, tree string) (Merged, error) {
+	dir, err := os.MkdirTemp("", "holdfast-merge-")
+	if err != nil {
+		return Merged{}, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := m.borrow(dir, len(ours)); err != nil {
+		return Merged{}, err
+	}
+	apart := &Mirror{opts: m.opts, git: m.git, remote: m.remote}
+	apart.opts.Dir = dir
+	out, err := apart.runEither(ctx, "merge-tree", "--write-tree", "--allow-unrelated-histories", "--no-messages", "--name-only", "-z", ours, theirs)
+	if err != nil {
+		return Merged{}, err
+	}
+	fields := strings.Split(strings.TrimRight(string(out), "\x00"), "\x00")
+	if !isID(fields[0]) {
+		return Merged{}, fmt.Errorf("git merge-tree gives no tree of %s and %s", ours, theirs)
+	}
+	merged := Merged{Conflicts: slices.Compact(slices.Sorted(slices.Values(fields[1:])))}
+	if fields[0] == tree {
+		return merged, nil
+	}
+	out, err = apart.run(ctx, apart.environment(), "diff-tree", "-r", "-z", "--name-only", "--no-renames", "--no-ext-diff", "--no-textconv", fields[0], tree)
+	if err != nil {
+		return Merged{}, err
+	}
+	for _, name := range bytes.Split(bytes.TrimRight(out, "\x00"), []byte{0}) {
+		merged.Differs = append(merged.Differs, string(name))
+	}
+	return merged, nil
+}
+
+// borrow makes an empty repository that reads the objects of m.
+func (m *Mirror) borrow(dir string, idLength int) error {
+	objects := filepath.Join(m.opts.Dir, "objects")
+	if common, err := os.ReadFile(filepath.Join(m.opts.Dir, "commondir")); err == nil { // of a linked work tree
+		objects = filepath.Join(m.opts.Dir, strings.TrimSpace(string(common)), "objects")
+	}
+	objects, err := filepath.Abs(objects)
+	if err != nil {
+		return err
+	}
+	if strings.ContainsAny(objects, "\n\"") {
+		return errors.New("the path of the repository holds a line break or a quote")
+	}
+	config := "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+	if idLength == 64 {
+		config = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n"
+	}
+	for name, content := range map[string]string{
+		"HEAD": "ref: refs/heads/none\n", "config": config, "refs/.keep": "", "objects/info/alternates": objects + "\n",
+	} {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runEither is run for a command that says by exit code 1 what it found.
+func (m *Mirror) runEither(ctx context.Context, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, m.opts.Timeout)
+	defer cancel()
+	cmd := m.command(ctx, m.environment(), args...)
+	stdout, stderr := &capped{max: maxOutput, stop: cancel}, &tail{}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	err := cmd.Run()
+	switch {
+	case stdout.over:
+		return nil, &LimitError{What: "bytes of output of git " + args[0], Limit: maxOutput}
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("git %s: %w", args[0], ctx.Err())
+	case err != nil && (cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 1):
+		return nil, fmt.Errorf("git %s: %w: %s", args[0], err, m.remote.clean(stderr.String()))
+	}
+	return stdout.Bytes(), nil
+}
+
+// Merged is as Mirror.Merged.
+func (l *Local) Merged(ctx context.Context, ours, theirs, tree string) (Merged, error) {
+	return l.m.Merged(ctx, ours, theirs, tree)
+}

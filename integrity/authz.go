@@ -200,7 +200,7 @@ func (c *checker) applied(j *judged, s *Signers, problems []Problem) []Problem {
 	return out
 }
 
-const hintForge = "Merge by a signature of a person, or have the head that is squashed approved (holdfast approve)."
+const hintForge = "Merge by a signature of a person."
 
 // byForge judges a commit by a forge, which may merge, and squash what persons
 // have approved as it is.
@@ -270,10 +270,10 @@ func (c *checker) rules(ctx context.Context, j *judged, s *Signers, who, besides
 		}
 		switch verdict {
 		case trust.Forbidden:
-			problems = append(problems, problem(AuthzPath, "Have it merged by a signature of one of them, or approved (holdfast approve).",
+			problems = append(problems, problem(AuthzPath, "Have it merged by a signature of one of them.",
 				"%s may not change %s: that is for %s", name(who, j), pathsOf(paths[rule]), strings.Join(rule.Who, ", ")))
 		case trust.TooFew:
-			problems = append(problems, problem(AuthzThreshold, "Identities are counted, not keys, and the author is not one of them. Have it approved (holdfast approve), or merged by another signature.",
+			problems = append(problems, problem(AuthzThreshold, "Identities are counted, not keys, and the author is not one of them. Have it merged by the signature of another one.",
 				"%s needs %d approvals by %s beside its author, and has %d%s", pathsOf(paths[rule]), max(rule.Approvals, 1), strings.Join(rule.Who, ", "), len(counted), list(counted)))
 		}
 	}

@@ -86,7 +86,7 @@ func removed(changes []Change) string {
 // the trust before asks for.
 func (c *checker) shrink(ctx context.Context, j *judged, before *Signers, what []string) (Problem, error) {
 	ref := before.policy.Ref(c.trust.Ref)
-	p := problem(TrustShrink, fmt.Sprintf("If that is wanted, have it acknowledged by %d of %s (holdfast ack), the author not among them.", ref.Acknowledge.Count, ref.Acknowledge.Of),
+	p := problem(TrustShrink, fmt.Sprintf("If that is wanted, %d of %s who are not the author have to agree; then pin the commit as verify.root.", ref.Acknowledge.Count, ref.Acknowledge.Of),
 		"protection is taken away: %s", sentences(what))
 	if c.trust.Approvals == nil {
 		return p, nil

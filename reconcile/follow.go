@@ -286,7 +286,7 @@ func (f *Follower) unsigned(ctx context.Context, accepted, tip string) (integrit
 	return integrity.Result{Decision: integrity.Hold, Accepted: accepted, Problems: []integrity.Problem{{
 		Code: integrity.HistRewrite, Decision: integrity.Hold, Commit: tip,
 		Message: fmt.Sprintf("the branch was rewritten: %s is no longer part of it", accepted[:12]),
-		Hint:    "push a branch that continues the accepted commit, or start over with a new state directory",
+		Hint:    "push a branch that continues the accepted commit, or pin the commit that is to count as verify.root",
 	}}}, nil
 }
 

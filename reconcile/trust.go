@@ -89,7 +89,7 @@ func (f *Follower) trustKey() (string, error) {
 		return "disabled", nil
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %q", v.Root, v.Signers, v.Keys)
+	fmt.Fprintf(h, "%q %q %q %q", v.Root, v.Signers, v.Keys, v.Revoked)
 	if v.Bootstrap != "" {
 		content, err := os.ReadFile(v.Bootstrap)
 		if err != nil {

@@ -9,11 +9,6 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-// Change is a file, link or submodule that differs between two states. The name
-// of an entry is its path; Before is zero for what is new, After for what is
-// gone. The names differ when git takes it for a rename.
-type Change struct{ Before, After source.Entry }
-
 // Comparison is two states of the files of a repository, and what differs.
 type Comparison struct {
 	Base          string // commit of Before; empty when there is none yet

@@ -17,10 +17,44 @@ type Merged struct {
 	Conflicts []string // paths of which git cannot make anything by itself
 }
 
-// Merged makes a merge of two commits again, without attributes, drivers and
-// configuration of the repository, and compares a tree with it. What git writes for
-// that goes to a directory of its own.
-func (m *Mirror) Merged(ctx context.Context, ours, theirs, tree string) (Merged, error) {
+// Merge is a merge to be made again. All are ids of commits.
+type Merge struct {
+	Base         string // the only best common ancestor of the parents; "" if that is not known
+	Ours, Theirs string // the parents
+	Commit       string // the merge
+}
+
+// Merged makes a merge again, without attributes, drivers and configuration of the
+// repository, and compares the commit's tree with it.
+func (m *Mirror) Merged(ctx context.Context, merge Merge) (Merged, error) {
+	if merge.Base != "" {
+		clean, err := m.mergedHere(ctx, merge)
+		if clean || err != nil {
+			return Merged{}, err
+		}
+	}
+	result, err := m.trees.ofCommit(ctx, merge.Commit)
+	if err != nil {
+		return Merged{}, err
+	}
+	return m.mergedByGit(ctx, merge.Ours, merge.Theirs, result.id)
+}
+
+func (m *Mirror) mergedHere(ctx context.Context, merge Merge) (bool, error) {
+	var dirs [4]*dir
+	for i, commit := range []string{merge.Base, merge.Ours, merge.Theirs, merge.Commit} {
+		var err error
+		if dirs[i], err = m.trees.ofCommit(ctx, commit); err != nil {
+			return false, err
+		}
+	}
+	w := &threeWay{ctx: ctx, mirror: m}
+	return w.holds(dirs[0], dirs[1], dirs[2], dirs[3])
+}
+
+// mergedByGit has git make the merge. What it writes for that goes to a directory of
+// its own.
+func (m *Mirror) mergedByGit(ctx context.Context, ours, theirs, tree string) (Merged, error) {
 	dir, err := os.MkdirTemp("", "holdfast-merge-")
 	if err != nil {
 		return Merged{}, err
@@ -104,6 +138,6 @@ func (m *Mirror) runEither(ctx context.Context, args ...string) ([]byte, error) 
 }
 
 // Merged is as Mirror.Merged.
-func (l *Local) Merged(ctx context.Context, ours, theirs, tree string) (Merged, error) {
-	return l.m.Merged(ctx, ours, theirs, tree)
+func (l *Local) Merged(ctx context.Context, merge Merge) (Merged, error) {
+	return l.m.Merged(ctx, merge)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -18,11 +17,7 @@ import (
 // of their objects, and no size. Submodules are shown and never read. Trees that
 // are too large give a LimitError, dangerous names a TreeError.
 func (m *Mirror) Tree(ctx context.Context, commit string) (source.Tree, error) {
-	c, err := m.Commit(ctx, commit)
-	if err != nil {
-		return nil, err
-	}
-	root, err := m.trees.load(ctx, c.Tree)
+	root, err := m.trees.ofCommit(ctx, commit)
 	if err != nil {
 		return nil, err
 	}
@@ -47,76 +42,6 @@ func (m *Mirror) FileAt(ctx context.Context, commit, name string) ([]byte, error
 		return nil, &source.KindError{Path: name, Mode: e.Mode}
 	}
 	return t.(*tree).blob(ctx, name, e.ID)
-}
-
-// Changed returns the paths of files, links and submodules that differ between
-// two commits in content, mode or presence, sorted. From may be "", which stands
-// for no files at all.
-func (m *Mirror) Changed(ctx context.Context, from, to string) ([]string, error) {
-	before := &dir{}
-	if from != "" {
-		t, err := m.Tree(ctx, from)
-		if err != nil {
-			return nil, err
-		}
-		before = t.(*tree).root
-	}
-	after, err := m.Tree(ctx, to)
-	if err != nil {
-		return nil, err
-	}
-	paths := diff(nil, "", before, after.(*tree).root)
-	slices.Sort(paths)
-	return paths, nil
-}
-
-func diff(paths []string, prefix string, a, b *dir) []string {
-	if a.id == b.id {
-		return paths
-	}
-	one := func(d *dir, i int) {
-		if sub := d.subdirs[i]; sub != nil {
-			paths = diff(paths, path.Join(prefix, d.entries[i].Name), &dir{}, sub)
-		} else {
-			paths = append(paths, path.Join(prefix, d.entries[i].Name))
-		}
-	}
-	i, j := 0, 0
-	for i < len(a.entries) || j < len(b.entries) {
-		switch order := compareNames(a, i, b, j); {
-		case order < 0:
-			one(a, i)
-			i++
-		case order > 0:
-			one(b, j)
-			j++
-		default:
-			x, y := a.entries[i], b.entries[j]
-			name := path.Join(prefix, x.Name)
-			switch {
-			case x.ID == y.ID && x.Mode == y.Mode:
-			case x.Mode == source.ModeDir && y.Mode == source.ModeDir:
-				paths = diff(paths, name, a.subdirs[i], b.subdirs[j])
-			case x.Mode != source.ModeDir && y.Mode != source.ModeDir:
-				paths = append(paths, name)
-			default:
-				one(a, i)
-				one(b, j)
-			}
-			i, j = i+1, j+1
-		}
-	}
-	return paths
-}
-
-func compareNames(a *dir, i int, b *dir, j int) int {
-	switch {
-	case i == len(a.entries):
-		return 1
-	case j == len(b.entries):
-		return -1
-	}
-	return cmp.Compare(a.entries[i].Name, b.entries[j].Name)
 }
 
 // tree is a source.Tree over one commit's directories.

@@ -30,8 +30,12 @@ type treeCache struct {
 	mirror     *Mirror
 	mu         sync.Mutex
 	young, old map[string]*dir
-	count      int // entries in young
+	count      int               // entries in young
+	roots      map[string]string // trees of commits that Ahead was told of
 }
+
+// maxRoots bounds how many commits' trees are remembered.
+const maxRoots = 4096
 
 func newTreeCache(m *Mirror) *treeCache {
 	return &treeCache{mirror: m, young: map[string]*dir{}}
@@ -47,6 +51,31 @@ func (c *treeCache) get(id string) *dir {
 		}
 	}
 	return d
+}
+
+// remember keeps the tree of a commit, so that the commit need not be read again.
+func (c *treeCache) remember(commit *Commit) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.roots == nil || len(c.roots) >= maxRoots {
+		c.roots = make(map[string]string)
+	}
+	c.roots[commit.ID] = commit.Tree
+}
+
+// ofCommit returns the files of a commit.
+func (c *treeCache) ofCommit(ctx context.Context, commit string) (*dir, error) {
+	c.mu.Lock()
+	root, known := c.roots[commit]
+	c.mu.Unlock()
+	if !known {
+		read, err := c.mirror.Commit(ctx, commit)
+		if err != nil {
+			return nil, err
+		}
+		root = read.Tree
+	}
+	return c.load(ctx, root)
 }
 
 func (c *treeCache) put(dirs map[string]*dir) {
@@ -72,13 +101,41 @@ func (c *treeCache) load(ctx context.Context, id string) (*dir, error) {
 	if d := c.get(id); d != nil {
 		return d, nil
 	}
+	read := map[string]*dir{}
+	if err := c.read(ctx, []string{id}, read); err != nil {
+		return nil, err
+	}
+	if err := c.admit(read[id]); err != nil {
+		return nil, err
+	}
+	c.put(read)
+	return read[id], nil
+}
+
+// loadAll puts directories and all below them into the cache.
+func (c *treeCache) loadAll(ctx context.Context, ids []string) error {
+	read := map[string]*dir{}
+	if err := c.read(ctx, ids, read); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := c.admit(read[id]); err != nil {
+			return err
+		}
+	}
+	c.put(read)
+	return nil
+}
+
+// read adds directories, and all below them that is not in the cache.
+func (c *treeCache) read(ctx context.Context, ids []string, read map[string]*dir) error {
 	opts := c.mirror.opts
-	read := map[string]*dir{} // everything that is not in the cache
 	known := map[string]*dir{}
+	roots := ids
 	entries := 0
-	for level, ids := 0, []string{id}; len(ids) > 0; level++ {
+	for level := 0; len(ids) > 0; level++ {
 		if level > opts.MaxDepth {
-			return nil, &LimitError{What: "directories within each other", Limit: int64(opts.MaxDepth)}
+			return &LimitError{What: "directories within each other", Limit: int64(opts.MaxDepth)}
 		}
 		var below []string
 		err := c.mirror.batch.read(ctx, ids, maxTreeObject, func(o object) error {
@@ -104,24 +161,30 @@ func (c *treeCache) load(ctx context.Context, id string) (*dir, error) {
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		ids = below
 	}
-	root := read[id]
-	if err := root.link(read, known); err != nil {
-		return nil, err
+	for _, id := range roots {
+		if err := read[id].link(read, known); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// admit refuses a tree that is larger than the limits.
+func (c *treeCache) admit(root *dir) error {
+	opts := c.mirror.opts
 	switch {
 	case root.total > opts.MaxEntries:
-		return nil, &LimitError{What: "files and directories in one tree", Limit: int64(opts.MaxEntries)}
+		return &LimitError{What: "files and directories in one tree", Limit: int64(opts.MaxEntries)}
 	case root.depth > opts.MaxDepth:
-		return nil, &LimitError{What: "directories within each other", Limit: int64(opts.MaxDepth)}
+		return &LimitError{What: "directories within each other", Limit: int64(opts.MaxDepth)}
 	case root.length > opts.MaxPath:
-		return nil, &LimitError{What: "bytes in a path", Limit: int64(opts.MaxPath)}
+		return &LimitError{What: "bytes in a path", Limit: int64(opts.MaxPath)}
 	}
-	c.put(read)
-	return root, nil
+	return nil
 }
 
 // pending marks a directory that is asked for and not yet read.

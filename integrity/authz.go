@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/trust"
 )
 
@@ -36,7 +37,7 @@ type judged struct {
 	signer  Signer
 	at      time.Time
 	commits map[string]loaded
-	changes []Change
+	changes []git.Change
 
 	approvers []Signer // once asked for
 	asked     bool
@@ -51,9 +52,6 @@ func (c *checker) authorise(ctx context.Context, j *judged, problems []Problem) 
 		return problems, nil // all signers may change everything
 	}
 	var err error
-	if j.changes, err = c.changesOf(ctx, j.commit.ID, &problems); err != nil {
-		return problems, err
-	}
 	before := len(problems)
 	if proven {
 		problems, err = c.byAllTrusts(ctx, j, problems)
@@ -64,21 +62,6 @@ func (c *checker) authorise(ctx context.Context, j *judged, problems []Problem) 
 	unfounded := !proven || slices.ContainsFunc(problems[min(before, len(problems)):], func(p Problem) bool { return !p.Decision.Passes() })
 	more, err := c.trustChange(ctx, j, unfounded)
 	return append(problems, about(j.commit.ID, more)...), err
-}
-
-// changesOf adds what is wrong with the changes to the problems.
-func (c *checker) changesOf(ctx context.Context, commit string, problems *[]Problem) ([]Change, error) {
-	changes, wrong, err := c.changed(ctx, commit)
-	if err != nil {
-		p, err := c.fault(commit, ObjMalformed, "the commit's tree is not accepted", err)
-		if p != nil {
-			wrong = append(wrong, *p)
-		}
-		*problems = append(*problems, wrong...)
-		return nil, err
-	}
-	*problems = append(*problems, about(commit, wrong)...)
-	return changes, nil
 }
 
 // byAllTrusts judges a commit whose signature is good.
@@ -238,10 +221,10 @@ func (c *checker) byRules(ctx context.Context, j *judged, s *Signers, who *trust
 // that of besides would not.
 func (c *checker) rules(ctx context.Context, j *judged, s *Signers, who, besides *trust.Identity) ([]Problem, error) {
 	var hit []*trust.PathRule
-	paths := map[*trust.PathRule][]Change{}
+	paths := map[*trust.PathRule][]git.Change{}
 	for _, change := range j.changes {
-		holding := s.policy.Rules(change.Path)
-		if len(holding) == 0 && c.isTrustFile(change.Path) {
+		holding := s.policy.Rules(change.Path())
+		if len(holding) == 0 && c.isTrustFile(change.Path()) {
 			holding = s.policy.Rules(trust.Path) // a list that is kept elsewhere
 		}
 		for _, rule := range holding {
@@ -295,11 +278,11 @@ func list(names []string) string {
 }
 
 // pathsOf names what is changed, the first few of it.
-func pathsOf(changes []Change) string {
+func pathsOf(changes []git.Change) string {
 	const most = 5
 	var names []string
 	for _, change := range changes[:min(len(changes), most)] {
-		names = append(names, quoted(change.Path))
+		names = append(names, quoted(change.Path()))
 	}
 	if len(changes) > most {
 		names = append(names, fmt.Sprintf("%d more", len(changes)-most))
@@ -358,35 +341,21 @@ func (c *checker) question(j *judged, s *Signers) Question {
 // their first parent.
 func mergesOf(j *judged) []string {
 	var merges []string
-	for _, id := range j.step.commits {
+	after := map[string]bool{j.commit.ID: true} // the commit, and what descends from it
+	for _, id := range j.step.commits {         // parents before children
 		m := j.commits[id]
-		if m.err != nil || len(m.Parents) < 2 || id == j.commit.ID {
+		if m.err != nil || id == j.commit.ID {
 			continue
 		}
-		if !reaches(m.Parents[:1], j.commit.ID, j.step, j.commits) && reaches(m.Parents[1:], j.commit.ID, j.step, j.commits) {
-			merges = append(merges, id)
+		for i, parent := range m.Parents {
+			if after[parent] {
+				after[id] = true
+				if i > 0 {
+					merges = append(merges, id)
+				}
+				break
+			}
 		}
 	}
 	return merges
-}
-
-// reaches reports whether a commit of a step is reached from others within it.
-func reaches(from []string, commit string, s step, commits map[string]loaded) bool {
-	in := make(map[string]bool, len(s.commits))
-	for _, id := range s.commits {
-		in[id] = true
-	}
-	for todo := slices.Clone(from); len(todo) > 0; {
-		id := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if !in[id] || commits[id].err != nil {
-			continue
-		}
-		if id == commit {
-			return true
-		}
-		delete(in, id)
-		todo = append(todo, commits[id].Parents...)
-	}
-	return false
 }

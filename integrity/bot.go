@@ -31,24 +31,24 @@ func (c *checker) byBot(ctx context.Context, j *judged, who *trust.Identity) (*P
 		return nil, err
 	}
 	for _, change := range j.changes {
-		if !who.Bot.May(change.Path) {
-			return refuse("the bot %s may not change %s", who.Name, quoted(change.Path))
+		if !who.Bot.May(change.Path()) {
+			return refuse("the bot %s may not change %s", who.Name, quoted(change.Path()))
 		}
-		if change.Old.ID == "" || change.New.ID == "" || change.Old.Mode != source.ModeFile || change.New.Mode != source.ModeFile {
-			return refuse("the bot %s adds, removes or replaces %s, and may change fields of it only", who.Name, quoted(change.Path))
+		if change.Before.ID == "" || change.After.ID == "" || change.Before.Mode != source.ModeFile || change.After.Mode != source.ModeFile {
+			return refuse("the bot %s adds, removes or replaces %s, and may change fields of it only", who.Name, quoted(change.Path()))
 		}
 		var versions [2][]byte
 		for i, tree := range []source.Tree{before, after} {
-			if versions[i], err = tree.ReadFile(change.Path); err != nil {
+			if versions[i], err = tree.ReadFile(change.Path()); err != nil {
 				var large *source.TooLargeError
 				if errors.As(err, &large) {
-					return refuse("the bot %s changes %s, which is too large to be compared", who.Name, quoted(change.Path))
+					return refuse("the bot %s changes %s, which is too large to be compared", who.Name, quoted(change.Path()))
 				}
 				return nil, err
 			}
 		}
-		if field, ok := onlyFields(change.Path, versions[0], versions[1], who.Bot); !ok {
-			return refuse("the bot %s changes more of %s than its fields%s", who.Name, quoted(change.Path), field)
+		if field, ok := onlyFields(change.Path(), versions[0], versions[1], who.Bot); !ok {
+			return refuse("the bot %s changes more of %s than its fields%s", who.Name, quoted(change.Path()), field)
 		}
 	}
 	return nil, nil

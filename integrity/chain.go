@@ -17,6 +17,8 @@ import (
 // excludes nothing. Errors are those of git.Mirror, which is one.
 type History interface {
 	Commit(ctx context.Context, id string) (*git.Commit, error)
+	// Commits reads many commits, and gives each, or what is wrong with it.
+	Commits(ctx context.Context, ids []string, each func(id string, c *git.Commit, err error) error) error
 	// Range lists the commits of from..to in any order.
 	Range(ctx context.Context, from, to string) ([]string, error)
 	// FirstParents lists those commits of from..to that lie on the line of
@@ -24,8 +26,15 @@ type History interface {
 	FirstParents(ctx context.Context, from, to string) ([]string, error)
 	IsAncestor(ctx context.Context, ancestor, of string) (bool, error)
 	Tree(ctx context.Context, commit string) (source.Tree, error)
-	// Merged compares a tree with what git makes of two commits.
-	Merged(ctx context.Context, ours, theirs, tree string) (git.Merged, error)
+	// Ahead tells which commits' trees and changes are asked for next.
+	Ahead(ctx context.Context, commits []*git.Commit)
+	// Changes lists what differs between the trees of two commits, by path.
+	Changes(ctx context.Context, from, to string) ([]git.Change, error)
+	// Blobs reads many files, and gives the size of each, or what is wrong with it.
+	Blobs(ctx context.Context, ids []string, each func(id string, size int64, err error) error) error
+	TreeSize(ctx context.Context, commit string) (git.TreeSize, error)
+	// Merged compares a merge with what comes of making it again.
+	Merged(ctx context.Context, merge git.Merge) (git.Merged, error)
 }
 
 // Trust is where trust starts. At least one of Root and Bootstrap is needed:
@@ -143,6 +152,13 @@ type checker struct {
 	mailmap string              // content id of .mailmap at the last mainline commit
 	base    *git.Commit         // where the range starts; nil for the whole history
 	denied  int
+
+	commits map[string]loaded // the range
+	order   []string          // the same in the order in which they are verified: parents before children
+	graph   *graph
+	next    int                  // in order: what prepare did not look at yet
+	changes map[string]changeSet // of the window that is verified
+	sizes   map[string]int64     // bytes of the files that are new in it
 }
 
 func (c *checker) add(problems ...Problem) {
@@ -225,7 +241,12 @@ func (c *checker) run(ctx context.Context, tip string) error {
 	if err != nil {
 		return err
 	}
-	return c.walk(ctx, steps, commits)
+	c.commits = commits
+	for _, s := range steps {
+		c.order = append(c.order, s.commits...)
+	}
+	c.graph = newGraph(c.order, commits)
+	return c.walk(ctx, steps)
 }
 
 // rooted checks that the pinned root is part of the tip's history.
@@ -258,20 +279,20 @@ type loaded struct {
 // of that commit; everything else ends the check.
 func (c *checker) load(ctx context.Context, ids []string) (map[string]loaded, error) {
 	commits := make(map[string]loaded, len(ids))
-	for _, id := range ids {
-		commit, err := c.h.Commit(ctx, id)
+	err := c.h.Commits(ctx, ids, func(id string, commit *git.Commit, err error) error {
 		if err != nil && !isMalformed(err) && collision(err) == nil {
-			return nil, fmt.Errorf("commit %s: %w", short(id), err)
+			return fmt.Errorf("commit %s: %w", short(id), err)
 		}
 		commits[id] = loaded{commit, err}
-	}
-	return commits, nil
+		return nil
+	})
+	return commits, err
 }
 
 // walk verifies step after step, and accepts steps until one does not pass.
 // What comes after that is verified as well, against the same list, so that
 // all problems are told at once.
-func (c *checker) walk(ctx context.Context, steps []step, commits map[string]loaded) error {
+func (c *checker) walk(ctx context.Context, steps []step) error {
 	blocked := false
 	for _, s := range steps {
 		before := len(c.result.Problems)
@@ -279,7 +300,7 @@ func (c *checker) walk(ctx context.Context, steps []step, commits map[string]loa
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := c.verify(ctx, s, id, commits); err != nil {
+			if err := c.verify(ctx, s, id); err != nil {
 				return err
 			}
 			if c.denied > maxDenied {
@@ -316,8 +337,8 @@ func (c *checker) walk(ctx context.Context, steps []step, commits map[string]loa
 }
 
 // verify judges one commit by the list in force.
-func (c *checker) verify(ctx context.Context, s step, id string, commits map[string]loaded) error {
-	commit := commits[id]
+func (c *checker) verify(ctx context.Context, s step, id string) error {
+	commit := c.commits[id]
 	if p := collision(commit.err); p != nil {
 		c.add(*p)
 		return nil
@@ -339,7 +360,7 @@ func (c *checker) verify(ctx context.Context, s step, id string, commits map[str
 			"its content %s is on the list of what is denied", short(payload))})...)
 	}
 	for _, parent := range commit.Parents {
-		p := commits[parent].Commit
+		p := c.commits[parent].Commit
 		if c.base != nil && c.base.ID == parent {
 			p = c.base
 		}
@@ -349,16 +370,33 @@ func (c *checker) verify(ctx context.Context, s step, id string, commits map[str
 			break
 		}
 	}
-	if len(commit.Parents) > 1 {
-		more, err := c.merged(ctx, commit.Commit)
-		if err != nil {
-			return err
-		}
-		problems = append(problems, more...)
+	j := &judged{step: s, commit: commit, signer: signer, at: at, commits: c.commits}
+	more, err := c.content(ctx, j)
+	if err != nil {
+		return err
 	}
-	problems, err := c.authorise(ctx, &judged{step: s, commit: commit, signer: signer, at: at, commits: commits}, problems)
+	problems, err = c.authorise(ctx, j, append(problems, more...))
 	c.add(problems...)
 	return err
+}
+
+// content judges what a commit changes by what it is, whoever signed it.
+func (c *checker) content(ctx context.Context, j *judged) ([]Problem, error) {
+	set, err := c.changed(ctx, j.commit.ID)
+	if err != nil {
+		return nil, err
+	}
+	if set.err != nil {
+		p, err := c.fault(j.commit.ID, ObjMalformed, "the commit's tree is not accepted", set.err)
+		return asList(p), err
+	}
+	j.changes = set.own
+	problems, err := c.treeRules(ctx, j, set)
+	if err != nil || len(j.commit.Parents) < 2 {
+		return problems, err
+	}
+	more, err := c.merged(ctx, j.commit.Commit)
+	return append(problems, more...), err
 }
 
 // isMalformed reports whether an object was read but is not in canonical form.

@@ -1,114 +1,120 @@
 package integrity
 
 import (
-	"cmp"
 	"context"
-	"path"
+	"fmt"
 	"slices"
 
+	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-// Change is a file, link or submodule that a commit changes.
-type Change struct {
-	Path     string
-	Old, New source.Entry // without an id where there is none
+// window is how many commits are read together: one request for many objects costs a
+// fraction of many requests.
+const window = 256
+
+// changeSet is what a commit changes.
+type changeSet struct {
+	// own is what the commit itself answers for: all that differs from its parent, or,
+	// of a merge, what is as none of its parents has it.
+	own []git.Change
+	// line is what differs from its first parent.
+	line []git.Change
+	err  error // why it cannot be told, or what is wrong with a file
 }
 
-// changed returns what a commit changes: against its parent, or, of a merge, what
-// is as none of its parents has it.
-func (c *checker) changed(ctx context.Context, commit string) ([]Change, []Problem, error) {
-	header, err := c.h.Commit(ctx, commit)
-	if err != nil {
-		return nil, nil, err
+// changed returns what a commit changes. Commits have to be asked for in their order.
+func (c *checker) changed(ctx context.Context, commit string) (changeSet, error) {
+	if set, known := c.changes[commit]; known {
+		return set, nil
 	}
-	after, err := c.h.Tree(ctx, commit)
-	if err != nil {
-		return nil, nil, err
+	if err := c.prepare(ctx, commit); err != nil {
+		return changeSet{}, err
 	}
-	parents := []source.Tree{nil}
-	if len(header.Parents) > 0 {
-		parents = parents[:0]
+	set, known := c.changes[commit]
+	if !known {
+		return set, fmt.Errorf("commit %s is verified out of its order", short(commit))
 	}
-	for _, id := range header.Parents {
-		before, err := c.h.Tree(ctx, id)
-		if err != nil {
-			return nil, nil, err
-		}
-		parents = append(parents, before)
-	}
-	var all []Change
-	for i, before := range parents {
-		changes, err := compareDirs(nil, ".", before, after, before != nil, true)
-		if err != nil {
-			return nil, nil, err
-		}
-		if i == 0 {
-			all = changes
-			continue
-		}
-		all = slices.DeleteFunc(all, func(a Change) bool {
-			return !slices.ContainsFunc(changes, func(b Change) bool { return a.Path == b.Path })
-		})
-	}
-	return all, nil, nil
+	return set, nil
 }
 
-// compareDirs adds what differs between a directory of two trees, either of
-// which may not have it. Directories of the same id are not opened.
-func compareDirs(changes []Change, dir string, before, after source.Tree, inBefore, inAfter bool) ([]Change, error) {
-	old, err := entriesOf(before, dir, inBefore)
-	if err != nil {
-		return nil, err
+// prepare finds out what the next commits change, and reads all new files: what a
+// signature vouches for has to be there, and be what its id says.
+func (c *checker) prepare(ctx context.Context, commit string) error {
+	next := slices.Index(c.order[c.next:], commit)
+	if next < 0 {
+		return nil
 	}
-	new, err := entriesOf(after, dir, inAfter)
-	if err != nil {
-		return nil, err
+	c.next += next
+	ids := c.order[c.next:min(c.next+window, len(c.order))]
+	c.next += len(ids)
+	c.changes, c.sizes = make(map[string]changeSet, len(ids)), map[string]int64{}
+	var readable []*git.Commit
+	for _, id := range ids {
+		if commit := c.commits[id]; commit.err == nil {
+			readable = append(readable, commit.Commit)
+		}
 	}
-	for len(old) > 0 || len(new) > 0 {
-		var a, b source.Entry
-		order := 0
-		if len(old) > 0 && len(new) > 0 {
-			order = cmp.Compare(old[0].Name, new[0].Name)
-		}
-		if len(old) > 0 && (order <= 0 || len(new) == 0) {
-			a = old[0]
-		}
-		if len(new) > 0 && (order >= 0 || len(old) == 0) {
-			b = new[0]
-		}
-		if a.Name != "" {
-			old = old[1:]
-		}
-		if b.Name != "" {
-			new = new[1:]
-		}
-		if a.ID == b.ID && a.Mode == b.Mode && a.Name == b.Name {
-			continue
-		}
-		name := path.Join(dir, cmp.Or(a.Name, b.Name))
-		isDir := [2]bool{a.Name != "" && a.Mode == source.ModeDir, b.Name != "" && b.Mode == source.ModeDir}
-		if isDir[0] || isDir[1] {
-			if changes, err = compareDirs(changes, name, before, after, isDir[0], isDir[1]); err != nil {
-				return nil, err
+	c.h.Ahead(ctx, readable)
+	files := make([]string, 0, 2*len(ids))
+	of := map[string][]string{} // the commits that have a new file
+	for _, commit := range readable {
+		set := c.changesOf(ctx, commit)
+		c.changes[commit.ID] = set
+		for _, change := range set.line {
+			if id := change.After.ID; id != "" && change.After.Mode != source.ModeSubmodule && id != change.Before.ID {
+				if of[id] == nil {
+					files = append(files, id)
+				}
+				of[id] = append(of[id], commit.ID)
 			}
 		}
-		if isDir[0] {
-			a = source.Entry{}
-		}
-		if isDir[1] {
-			b = source.Entry{}
-		}
-		if a.Name != "" || b.Name != "" {
-			changes = append(changes, Change{Path: name, Old: a, New: b})
-		}
 	}
-	return changes, nil
+	return c.h.Blobs(ctx, files, func(id string, size int64, err error) error {
+		c.sizes[id] = size
+		if err != nil {
+			for _, commit := range of[id] {
+				if set := c.changes[commit]; set.err == nil {
+					set.err = err
+					c.changes[commit] = set
+				}
+			}
+		}
+		return nil
+	})
 }
 
-func entriesOf(tree source.Tree, dir string, has bool) ([]source.Entry, error) {
-	if !has {
-		return nil, nil
+func (c *checker) changesOf(ctx context.Context, commit *git.Commit) (set changeSet) {
+	parents := commit.Parents
+	if len(parents) == 0 {
+		parents = []string{""}
 	}
-	return tree.ReadDir(dir)
+	for i, parent := range parents {
+		changes, err := c.h.Changes(ctx, parent, commit.ID)
+		if err != nil {
+			return changeSet{err: err}
+		}
+		if i == 0 {
+			set.line, set.own = changes, changes
+			continue
+		}
+		set.own = both(set.own, changes)
+	}
+	return set
+}
+
+// both returns those changes of a list by path whose path is in another such list.
+func both(a, b []git.Change) (out []git.Change) {
+	for len(a) > 0 && len(b) > 0 {
+		switch x, y := a[0].Path(), b[0].Path(); {
+		case x < y:
+			a = a[1:]
+		case x > y:
+			b = b[1:]
+		default:
+			out = append(out, a[0])
+			a = a[1:]
+		}
+	}
+	return out
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/holdfast-dev/holdfast/git"
-	"github.com/holdfast-dev/holdfast/git/gittest"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -228,6 +227,8 @@ type faulty struct {
 	commit, tree func(id string) error
 	ranges       error
 	ancestor     error
+	changes      error
+	blob         error
 }
 
 func (f faulty) Commit(ctx context.Context, id string) (*git.Commit, error) {
@@ -237,6 +238,31 @@ func (f faulty) Commit(ctx context.Context, id string) (*git.Commit, error) {
 		}
 	}
 	return f.History.Commit(ctx, id)
+}
+
+func (f faulty) Commits(ctx context.Context, ids []string, each func(string, *git.Commit, error) error) error {
+	return f.History.Commits(ctx, ids, func(id string, c *git.Commit, err error) error {
+		if f.commit != nil && f.commit(id) != nil {
+			c, err = nil, f.commit(id)
+		}
+		return each(id, c, err)
+	})
+}
+
+func (f faulty) Changes(ctx context.Context, from, to string) ([]git.Change, error) {
+	if f.changes != nil {
+		return nil, f.changes
+	}
+	return f.History.Changes(ctx, from, to)
+}
+
+func (f faulty) Blobs(ctx context.Context, ids []string, each func(string, int64, error) error) error {
+	return f.History.Blobs(ctx, ids, func(id string, size int64, err error) error {
+		if f.blob != nil {
+			err = f.blob
+		}
+		return each(id, size, err)
+	})
 }
 
 func (f faulty) Range(ctx context.Context, from, to string) ([]string, error) {
@@ -296,6 +322,10 @@ func TestFaults(t *testing.T) {
 		{"a commit collides", faulty{commit: at(tip, &git.CollisionError{ID: tip})}, Deny, HashCollision, false},
 		{"something in the tip's tree collides", faulty{tree: at(tip, &git.CollisionError{ID: tip})}, Deny, HashCollision, false},
 		{"something in the accepted tree collides", faulty{tree: at(l.accepted, &git.CollisionError{ID: tip})}, Deny, HashCollision, false},
+		{"the changes are unknown", faulty{changes: broken}, Hold, Unverified, true},
+		{"a directory is malformed", faulty{changes: &git.MalformedError{ID: tip, Reason: "x"}}, Deny, ObjMalformed, false},
+		{"a new file cannot be read", faulty{blob: broken}, Hold, Unverified, true},
+		{"a new file collides", faulty{blob: &git.CollisionError{ID: tip}}, Deny, HashCollision, false},
 		{"the copy is damaged", faulty{commit: at(tip, &git.CorruptError{Dir: "x", Reason: "x"})}, Hold, Unverified, true},
 	}
 	for _, test := range tests {
@@ -421,61 +451,4 @@ func TestTags(t *testing.T) {
 			}
 		})
 	}
-}
-
-// memoryHistory serves one line of commits, for figures without git's share.
-type memoryHistory struct {
-	line    []string
-	commits map[string]*git.Commit
-	tree    source.Tree
-}
-
-func (h *memoryHistory) Commit(_ context.Context, id string) (*git.Commit, error) {
-	return h.commits[id], nil
-}
-func (h *memoryHistory) Range(context.Context, string, string) ([]string, error) {
-	return h.line[1:], nil
-}
-func (h *memoryHistory) FirstParents(context.Context, string, string) ([]string, error) {
-	return h.line[1:], nil
-}
-func (h *memoryHistory) IsAncestor(context.Context, string, string) (bool, error) { return true, nil }
-
-// Merged has nothing to say: what the merges of a benchmark hold is not looked at.
-func (h *memoryHistory) Merged(context.Context, string, string, string) (git.Merged, error) {
-	return git.Merged{}, nil
-}
-
-func (h *memoryHistory) Tree(context.Context, string) (source.Tree, error) { return h.tree, nil }
-
-// BenchmarkCheck verifies a line of 1,000 commits signed with Ed25519.
-func BenchmarkCheck(b *testing.B) {
-	const n = 1000
-	l := newLab(b, people{"alice": gittest.SSHKey(b), "bob": gittest.SSHKey(b)})
-	h := &memoryHistory{line: []string{l.accepted}, commits: map[string]*git.Commit{}}
-	sign := fastSigner(b, l.keys["alice"])
-	var err error
-	if h.tree, err = l.mirror.Tree(l.ctx, l.accepted); err != nil {
-		b.Fatal(err)
-	}
-	if h.commits[l.accepted], err = l.mirror.Commit(l.ctx, l.accepted); err != nil {
-		b.Fatal(err)
-	}
-	tree := l.Git("rev-parse", "HEAD^{tree}")
-	for i := range n {
-		payload := fmt.Sprintf("tree %s\nparent %s\nauthor %s\ncommitter %s\n\ncommit %d\n", tree, h.line[i], l.person("alice"), l.person("alice"), i)
-		id := fmt.Sprintf("%040x", i+1)
-		c, err := git.ParseCommit(id, []byte(withSignature(payload, sign(payload))))
-		if err != nil {
-			b.Fatal(err)
-		}
-		h.line, h.commits[id] = append(h.line, id), c
-	}
-	for b.Loop() {
-		r, err := Check(l.ctx, h, l.trust, l.accepted, h.line[n], nil)
-		if err != nil || len(r.Verified) != n || !r.Decision.Passes() {
-			b.Fatal(r.Decision, r.Problems, err)
-		}
-	}
-	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "commits/s")
 }

@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/ssh"
-
-	"github.com/holdfast-dev/holdfast/git/gittest"
 )
 
 // gpgHome is a key ring of its own, for keys that gittest does not make: with
@@ -98,28 +96,6 @@ func signFile(t testing.TB, file, payload string, more ...string) string {
 		t.Fatal(err)
 	}
 	return string(out)
-}
-
-// fastSigner signs in-process, for many signatures by one key.
-func fastSigner(t testing.TB, key *gittest.Key) func(payload string) string {
-	t.Helper()
-	private, err := os.ReadFile(key.PrivateFile())
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.ParsePrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func(payload string) string {
-		return armorSSH(signer.PublicKey().Marshal(), func(message []byte) []byte {
-			sig, err := signer.Sign(rand.Reader, message)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return ssh.Marshal(sig)
-		}, payload)
-	}
 }
 
 // fixedKey is a key that is the same in each run, and signs as armorSSH asks.

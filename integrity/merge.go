@@ -20,18 +20,19 @@ func (c *checker) merged(ctx context.Context, commit *git.Commit) ([]Problem, er
 		return about(commit.ID, []Problem{problem(MergeShape, "Merge one branch after the other.",
 			"the merge has %d parents, and cannot be made again", len(commit.Parents))}), nil
 	}
-	found, err := c.h.Merged(ctx, commit.Parents[0], commit.Parents[1], commit.Tree)
+	ours, theirs := commit.Parents[0], commit.Parents[1]
+	base, related := c.graph.base(ours, theirs)
+	found, err := c.h.Merged(ctx, git.Merge{Base: base, Ours: ours, Theirs: theirs, Commit: commit.ID})
 	if err != nil {
 		return nil, fmt.Errorf("the merge %s cannot be made again: %w", short(commit.ID), err)
 	}
 	var problems []Problem
+	if related == unrelated {
+		problems = append(problems, problem(MergeShape, "Look where the other history comes from.", "the merge brings in a history that has nothing in common with the branch"))
+	}
 	evil := slices.DeleteFunc(slices.Clone(found.Differs), func(name string) bool { return slices.Contains(found.Conflicts, name) })
 	if len(evil) > 0 {
-		dropped, err := c.asOneParent(ctx, commit, evil)
-		if err != nil {
-			return nil, err
-		}
-		if dropped {
+		if c.asOneParent(commit.ID, evil) {
 			problems = append(problems, problem(MergeDrops, hintMerge,
 				"the merge drops what one side changed: %s", paths(evil)))
 		} else {
@@ -50,26 +51,11 @@ const hintMerge = "Make the merge again, and what is to be changed in a commit o
 
 // asOneParent reports whether all of the paths are in the merge as in one of its
 // parents.
-func (c *checker) asOneParent(ctx context.Context, commit *git.Commit, names []string) (bool, error) {
-	after, err := c.h.Tree(ctx, commit.ID)
-	if err != nil {
-		return false, err
-	}
-	left := slices.Clone(names)
-	for _, id := range commit.Parents {
-		before, err := c.h.Tree(ctx, id)
-		if err != nil {
-			return false, err
-		}
-		changes, err := compareDirs(nil, ".", before, after, true, true)
-		if err != nil {
-			return false, err
-		}
-		left = slices.DeleteFunc(left, func(name string) bool {
-			return !slices.ContainsFunc(changes, func(c Change) bool { return c.Path == name })
-		})
-	}
-	return len(left) == 0, nil
+func (c *checker) asOneParent(merge string, names []string) bool {
+	own := c.changes[merge].own
+	return !slices.ContainsFunc(names, func(name string) bool {
+		return slices.ContainsFunc(own, func(c git.Change) bool { return c.Path() == name })
+	})
 }
 
 func paths(names []string) string {

@@ -28,6 +28,8 @@ func TestTotal(t *testing.T) {
 		{"a commit in between is missing", Unverified, func(t *testing.T, b *broken) { b.remove(b.middle) }},
 		{"a side branch's commit is missing", Unverified, func(t *testing.T, b *broken) { b.remove(b.side) }},
 		{"the tree of the tip is missing", Unverified, func(t *testing.T, b *broken) { b.remove(b.rev("HEAD^{tree}")) }},
+		{"a new file is missing", Unverified, func(t *testing.T, b *broken) { b.remove(b.rev("HEAD:side")) }},
+		{"a file that was there for a commit is missing", Unverified, func(t *testing.T, b *broken) { b.remove(b.rev(b.middle + ":apps/web/svc.yaml")) }},
 		{"the directory of the signers is missing", Unverified, func(t *testing.T, b *broken) { b.remove(b.rev("HEAD:.holdfast")) }},
 		{"the signers file in force is missing", Unverified, func(t *testing.T, b *broken) { b.remove(b.rev(b.accepted + ":" + DefaultSignersPath)) }},
 		{"the new signers file is missing", Unverified, func(t *testing.T, b *broken) { b.remove(b.rev("HEAD:" + DefaultSignersPath)) }},

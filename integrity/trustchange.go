@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/trust"
 )
 
@@ -17,7 +18,7 @@ import (
 // they become is valid, what it grants to whom, and what protection it takes
 // away. Unfounded tells that the commit had no right to make it.
 func (c *checker) trustChange(ctx context.Context, j *judged, unfounded bool) ([]Problem, error) {
-	changes := slices.DeleteFunc(slices.Clone(j.changes), func(change Change) bool { return !c.isTrustFile(change.Path) })
+	changes := slices.DeleteFunc(slices.Clone(j.changes), func(change git.Change) bool { return !c.isTrustFile(change.Path()) })
 	if len(changes) == 0 {
 		return nil, nil
 	}
@@ -72,11 +73,11 @@ func (c *checker) isTrustFile(name string) bool {
 }
 
 // removed names the list or trust file that goes away.
-func removed(changes []Change) string {
+func removed(changes []git.Change) string {
 	for _, change := range changes {
-		base := path.Base(change.Path)
-		if change.New.ID == "" && (change.Path == trust.Path || base == path.Base(DefaultSignersPath) || change.Path == ".holdfast") {
-			return change.Path
+		base := path.Base(change.Path())
+		if change.After.ID == "" && (change.Path() == trust.Path || base == path.Base(DefaultSignersPath) || change.Path() == ".holdfast") {
+			return change.Path()
 		}
 	}
 	return ""

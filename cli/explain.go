@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/holdfast-dev/holdfast/integrity"
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/report"
 	"github.com/holdfast-dev/holdfast/setup"
@@ -18,20 +19,25 @@ func newExplain(a *app) *cobra.Command {
 	flags := policyFlags{setup.PolicyOptions{Decode: true}}
 	cmd := &cobra.Command{
 		Use:   "explain [id]",
-		Short: "Explain a policy: why it matters, how to fix it, with examples",
-		Long: `Explain a policy: why it matters, how to fix it, with examples. Without an id,
-list all policies.
+		Short: "Explain a policy or a code of verify: why it matters, what to do, with examples",
+		Long: `Explain a policy, or a code of ` + "`holdfast verify`" + `: why it matters, what to do, with
+examples. Without an id, list all of them.
 
-Exit codes: 0 explained, 2 there is no such policy.`,
-		Example: "  holdfast explain HF-K8S-004\n  holdfast explain --pack policies",
+Exit codes: 0 explained, 2 there is no such policy or code.`,
+		Example: "  holdfast explain HF-K8S-004\n  holdfast explain SIG_MISSING\n  holdfast explain --pack policies",
 		Args:    takes(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				if code := integrity.Explain(args[0]); code != nil {
+					return a.explainCode(code)
+				}
+			}
 			policies, err := loadPolicies(flags.PolicyOptions)
 			if err != nil {
 				return err
 			}
 			if len(args) == 0 {
-				return a.listPolicies(policies)
+				return a.list(policies, !flags.NoBuiltin)
 			}
 			one := setup.Find(policies.Documented(), args[0])
 			if one == nil {
@@ -40,7 +46,7 @@ Exit codes: 0 explained, 2 there is no such policy.`,
 						return a.explain(&policy.Policy{Rule: *rule})
 					}
 				}
-				return withHint(fmt.Errorf("there is no policy %q", args[0]), "`holdfast explain` lists them all; --pack adds those of a directory")
+				return unknownID(args[0])
 			}
 			return a.explain(one)
 		},
@@ -49,7 +55,7 @@ Exit codes: 0 explained, 2 there is no such policy.`,
 			if err != nil || len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			return policyIDs(policies), cobra.ShellCompDirectiveNoFileComp
+			return append(policyIDs(policies), codeIDs()...), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	flags.register(cmd)
@@ -66,7 +72,8 @@ func policyIDs(policies *setup.Policies) (ids []string) {
 	return ids
 }
 
-func (a *app) listPolicies(policies *setup.Policies) error {
+// list names all that can be explained.
+func (a *app) list(policies *setup.Policies, codes bool) error {
 	p := a.printer()
 	for _, pack := range policies.Documented() {
 		head := fmt.Sprintf("%s: %s, %s", report.Plain(pack.Name), report.Plural(len(pack.Policies), "policy", "policies"), pack.Digest)
@@ -76,6 +83,9 @@ func (a *app) listPolicies(policies *setup.Policies) error {
 			rows.add(row{cells: []string{one.ID, one.Severity.String(), one.Title}})
 		}
 		rows.print(p)
+	}
+	if codes {
+		listCodes(p)
 	}
 	return p.Err()
 }

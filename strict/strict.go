@@ -295,12 +295,7 @@ func keys(m map[string]int) []string {
 
 // Suggest returns a sentence with the known word nearest to what was written.
 func Suggest(word string, known []string) string {
-	best, bestDistance := "", len(word)/2+2
-	for _, k := range known {
-		if d := distance(word, k); d < bestDistance {
-			best, bestDistance = k, d
-		}
-	}
+	best := Nearest(word, known)
 	switch {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)
@@ -308,6 +303,18 @@ func Suggest(word string, known []string) string {
 		return "known here: " + strings.Join(known, ", ")
 	}
 	return ""
+}
+
+// Nearest returns the known word that is nearest to what was written; "" if none
+// is near.
+func Nearest(word string, known []string) string {
+	best, bestDistance := "", len(word)/2+2
+	for _, k := range known {
+		if d := distance(word, k); d < bestDistance {
+			best, bestDistance = k, d
+		}
+	}
+	return best
 }
 
 // distance is the Levenshtein distance, in bytes.

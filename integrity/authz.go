@@ -118,7 +118,7 @@ func (s *Signers) identify(signer Signer, at time.Time) (*trust.Identity, *Probl
 	for _, k := range who.Keys {
 		if k.ID() == signer.Key && (at.Before(k.From) || !k.Until.IsZero() && !at.Before(k.Until)) {
 			p := problem(KeyExpired, "Sign again with a key that is valid; dates in the commit do not count, only when it was first seen.",
-				"the key %s of %s was not valid at %s (%s:%d)", signer.Key, who.Name, stamp(at), s.policy.File(), k.Line)
+				"the key %s of %s was not valid at %s (%s:%d)", signer.Key, who.Name, stamp(at), s.policy.File(), k.Line).in(s.policy.File(), k.Line)
 			return nil, &p
 		}
 	}
@@ -254,10 +254,10 @@ func (c *checker) rules(ctx context.Context, j *judged, s *Signers, who, besides
 		switch verdict {
 		case trust.Forbidden:
 			problems = append(problems, problem(AuthzPath, "Have it merged by a signature of one of them.",
-				"%s may not change %s: that is for %s", name(who, j), pathsOf(paths[rule]), strings.Join(rule.Who, ", ")))
+				"%s may not change %s: that is for %s", name(who, j), pathsOf(paths[rule]), strings.Join(rule.Who, ", ")).in(paths[rule][0].Path(), 0))
 		case trust.TooFew:
 			problems = append(problems, problem(AuthzThreshold, "Identities are counted, not keys, and the author is not one of them. Have it merged by the signature of another one.",
-				"%s needs %d approvals by %s beside its author, and has %d%s", pathsOf(paths[rule]), max(rule.Approvals, 1), strings.Join(rule.Who, ", "), len(counted), list(counted)))
+				"%s needs %d approvals by %s beside its author, and has %d%s", pathsOf(paths[rule]), max(rule.Approvals, 1), strings.Join(rule.Who, ", "), len(counted), list(counted)).in(paths[rule][0].Path(), 0))
 		}
 	}
 	return problems, nil

@@ -58,6 +58,15 @@ type Trust struct {
 	// own. Without Root, the whole history is verified.
 	Bootstrap *Signers
 
+	// Base is a commit whose signers are in force throughout, instead of those of
+	// Root: the tip of the branch that is to take in what is checked, and that has
+	// gone on since Root. Nothing that is checked changes who counts then.
+	Base string
+	// Survey is for histories that nobody has verified yet, to learn what would be
+	// refused: no number of commits or problems ends it, and each commit is judged by
+	// the trust before it, even if that was refused.
+	Survey bool
+
 	// Ref is the full name of the branch that is checked. The trust file may have
 	// rules for it, and signed statements name it. Repository is what the trust file
 	// must call the repository. Both may be empty.
@@ -210,7 +219,7 @@ func (c *checker) run(ctx context.Context, tip string) error {
 	if err != nil {
 		return err
 	}
-	if len(ids) > c.trust.MaxCommits {
+	if len(ids) > c.trust.MaxCommits && !c.trust.Survey {
 		c.add(problem(HistLimit, hintLimit,
 			"%d commits are to be verified, more than the limit of %d", len(ids), c.trust.MaxCommits))
 		return nil
@@ -221,7 +230,7 @@ func (c *checker) run(ctx context.Context, tip string) error {
 	if c.signers == nil {
 		return nil // startList has told why
 	}
-	if p := c.policy(); p != nil && p.Limits.Commits > 0 && len(ids) > p.Limits.Commits {
+	if p := c.policy(); p != nil && p.Limits.Commits > 0 && len(ids) > p.Limits.Commits && !c.trust.Survey {
 		c.add(problem(HistLimit, hintLimit,
 			"%d commits are to be verified, more than the limit of %d in %s", len(ids), p.Limits.Commits, p.File()))
 		return nil
@@ -303,7 +312,7 @@ func (c *checker) walk(ctx context.Context, steps []step) error {
 			if err := c.verify(ctx, s, id); err != nil {
 				return err
 			}
-			if c.denied > maxDenied {
+			if c.denied > maxDenied && !c.trust.Survey {
 				c.add(problem(HistLimit, "Repair the commits that are listed first.",
 					"more than %d problems; what follows was not looked at", maxDenied))
 				return nil
@@ -318,8 +327,11 @@ func (c *checker) walk(ctx context.Context, steps []step) error {
 			c.add(about(s.tip, []Problem{problem(IDConfusable, "Read names with --no-mailmap.",
 				"the .mailmap was changed: git log shows other names than the commits carry")})...)
 		}
-		if blocked || !worst(c.result.Problems[before:]).Passes() {
-			blocked = true
+		blocked = blocked || !worst(c.result.Problems[before:]).Passes()
+		if c.trust.Base != "" && !blocked {
+			c.result.Accepted = s.tip
+		}
+		if c.trust.Base != "" || blocked && !c.trust.Survey {
 			continue
 		}
 		p, err := c.adopt(ctx, s.tip)
@@ -329,9 +341,10 @@ func (c *checker) walk(ctx context.Context, steps []step) error {
 		if p != nil {
 			c.add(*p)
 			blocked = true
-			continue
 		}
-		c.result.Accepted = s.tip
+		if !blocked {
+			c.result.Accepted = s.tip
+		}
 	}
 	return nil
 }

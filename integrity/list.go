@@ -26,7 +26,7 @@ func (c *checker) startList(ctx context.Context, from string) error {
 		return err
 	}
 	c.mailmap = c.mailmapAt(ctx, from)
-	p, err := c.adopt(ctx, from)
+	p, err := c.adopt(ctx, cmp.Or(c.trust.Base, from))
 	if p != nil {
 		p.Hint = "Pin a root commit that has a valid signers file, or configure bootstrap signers."
 		c.add(*p)
@@ -135,7 +135,26 @@ func (c *checker) fault(commit string, code Code, what string, err error) (*Prob
 	}
 	p := problem(code, "Repair it, or remove the commit from the branch; the list of signers before it stays in force.", "%s: %s", what, err)
 	p.Commit = commit
+	p = p.in(placeOf(err))
 	return &p, nil
+}
+
+// placeOf returns the file and line that an error is about, as far as it says.
+func placeOf(err error) (path string, line int) {
+	var (
+		file     *FileError
+		syntax   *SyntaxError
+		mistakes strict.Errors
+	)
+	switch {
+	case errors.As(err, &syntax):
+		return syntax.File, syntax.Line
+	case errors.As(err, &mistakes) && len(mistakes) > 0:
+		return mistakes[0].Path, mistakes[0].Position.Line
+	case errors.As(err, &file):
+		return file.Path, 0
+	}
+	return "", 0
 }
 
 // mailmapAt returns the content id of the .mailmap, empty if there is none or

@@ -34,15 +34,15 @@ func (c *checker) merged(ctx context.Context, commit *git.Commit) ([]Problem, er
 	if len(evil) > 0 {
 		if c.asOneParent(commit.ID, evil) {
 			problems = append(problems, problem(MergeDrops, hintMerge,
-				"the merge drops what one side changed: %s", paths(evil)))
+				"the merge drops what one side changed: %s", paths(evil)).in(evil[0], 0))
 		} else {
 			problems = append(problems, problem(MergeEvil, hintMerge,
-				"the merge changes what neither side changed so: %s", paths(evil)))
+				"the merge changes what neither side changed so: %s", paths(evil)).in(evil[0], 0))
 		}
 	}
 	if len(found.Conflicts) > 0 {
 		problems = append(problems, problem(MergeConflict, "Look at the merge with git show --remerge-diff.",
-			"the merge resolves conflicts by hand: %s", paths(found.Conflicts)))
+			"the merge resolves conflicts by hand: %s", paths(found.Conflicts)).in(found.Conflicts[0], 0))
 	}
 	return about(commit.ID, problems), nil
 }

@@ -306,11 +306,11 @@ func (s *Signers) lookup(key ssh.PublicKey, at time.Time) (Signer, *Problem) {
 		return Signer{}, &p
 	case last == nil:
 		p := problem(KeyUnknown, `Add "git" to the namespaces of that line, or sign with another key.`,
-			"signed by the key %s, which line %d of %s lists, but not for Git", fingerprint, grants[0].line, s.path)
+			"signed by the key %s, which line %d of %s lists, but not for Git", fingerprint, grants[0].line, s.path).in(cmp.Or(grants[0].file, s.path), grants[0].line)
 		return Signer{}, &p
 	}
 	p := problem(KeyExpired, "Sign again with a key that is valid; dates in the commit do not count, only when it was first seen.",
-		"signed by the key of %s, which was not valid at %s (%s:%d, %s)", quoted(last.emails[0]), stamp(at), cmp.Or(last.file, s.path), last.line, last.window())
+		"signed by the key of %s, which was not valid at %s (%s:%d, %s)", quoted(last.emails[0]), stamp(at), cmp.Or(last.file, s.path), last.line, last.window()).in(cmp.Or(last.file, s.path), last.line)
 	return Signer{}, &p
 }
 

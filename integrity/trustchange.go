@@ -34,7 +34,7 @@ func (c *checker) trustChange(ctx context.Context, j *judged, unfounded bool) ([
 	}
 	var problems []Problem
 	if gone := removed(changes); gone != "" {
-		problems = append(problems, problem(SafeguardRemoved, "Put it back: without it nothing says whom to trust, which is not the same as to trust everybody.", "%s is removed", quoted(gone)))
+		problems = append(problems, problem(SafeguardRemoved, "Put it back: without it nothing says whom to trust, which is not the same as to trust everybody.", "%s is removed", quoted(gone)).in(gone, 0))
 	}
 	after, p, err := c.signersOf(ctx, j.commit.ID)
 	if p != nil || err != nil {
@@ -45,18 +45,18 @@ func (c *checker) trustChange(ctx context.Context, j *judged, unfounded bool) ([
 	}
 	d := compareSigners(before, after, j.at)
 	if len(d.Invalid) > 0 {
-		problems = append(problems, problem(PolicyInvalid, "Mend it; what was in force before stays in force.", "%s", strings.Join(d.Invalid, "; ")))
+		problems = append(problems, problem(PolicyInvalid, "Mend it; what was in force before stays in force.", "%s", strings.Join(d.Invalid, "; ")).in(changes[0].Path(), 0))
 	}
 	if unfounded && len(d.Grants) > 0 {
 		problems = append(problems, problem(TrustSelfgrant, "Only those whom the trust before this commit names may change it: find out who made the change.",
-			"the commit grants what its signer has no right to grant: %s", sentences(d.Grants)))
+			"the commit grants what its signer has no right to grant: %s", sentences(d.Grants)).in(changes[0].Path(), 0))
 	}
 	if len(d.Shrinks) > 0 && before.policy != nil {
 		p, err := c.shrink(ctx, j, before, d.Shrinks)
 		if err != nil {
 			return nil, err
 		}
-		problems = append(problems, p)
+		problems = append(problems, p.in(changes[0].Path(), 0))
 	}
 	return problems, nil
 }

@@ -129,6 +129,8 @@ type Problem struct {
 	Code     Code
 	Decision Decision
 	Commit   string // full id of the commit or tag object; empty if it is about no single one
+	Path     string // of the file that it is about, in Commit; empty if it is about none, or about all
+	Line     int    // in Path, from 1; 0 if it is not known
 	Message  string // what is wrong
 	Hint     string // what to do next
 }
@@ -150,6 +152,12 @@ func (p Problem) String() string {
 // problem returns a problem that is not yet about a commit.
 func problem(code Code, hint, format string, args ...any) Problem {
 	return Problem{Code: code, Decision: code.Decision(), Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// in says which file of the commit a problem is about, and where in it.
+func (p Problem) in(path string, line int) Problem {
+	p.Path, p.Line = path, line
+	return p
 }
 
 // worst returns the highest decision, Allow if there are no problems.

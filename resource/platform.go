@@ -23,6 +23,7 @@ const (
 	ARM            Platform = "arm"
 	Terraform      Platform = "terraform"
 	GitChange      Platform = "change" // what a commit does to a safeguard
+	Git            Platform = "git"    // commits and refs themselves, of which no policy speaks
 )
 
 var platforms = []Platform{Kubernetes, Dockerfile, GitHubActions, GitLabCI, AzurePipelines, Compose, HelmChart, CloudFormation, ARM, Terraform, GitChange}

@@ -72,7 +72,7 @@ func verifySignature(message, signature []byte, signers *Signers, at time.Time) 
 		if err != nil {
 			return fail(malformedCode(err), hintSigBad, "the SSH signature is not accepted: %s", err)
 		}
-		return verifySSH(message, sig, signers, at)
+		return verifySSH(message, sig, signers, at, sshNamespace)
 	case strings.HasPrefix(text, "-----BEGIN PGP SIGNATURE-----"):
 		sig, err := parseOpenPGPSignature(signature)
 		if err != nil {
@@ -92,7 +92,7 @@ func malformedCode(err error) Code {
 	return SigBad
 }
 
-func verifySSH(message []byte, sig *sshSignature, signers *Signers, at time.Time) (Signer, *Problem) {
+func verifySSH(message []byte, sig *sshSignature, signers *Signers, at time.Time, namespace string) (Signer, *Problem) {
 	// The list is asked first: keys of strangers are not worth a computation.
 	signer, p := signers.find(sig.key, sig.cert, at)
 	if p != nil {
@@ -102,7 +102,7 @@ func verifySSH(message []byte, sig *sshSignature, signers *Signers, at time.Time
 		p := problem(KeyWeak, "Use an Ed25519 key, a touched security key, or RSA of 2048 bits and more.", "%s", err)
 		return Signer{}, &p
 	}
-	if err := sig.verify(message); err != nil {
+	if err := sig.verify(message, namespace); err != nil {
 		p := problem(SigBad, hintSigBad, "the signature is not good: %s", err)
 		return Signer{}, &p
 	}

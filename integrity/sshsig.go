@@ -161,10 +161,10 @@ func rsaBits(key ssh.PublicKey) int {
 	return 0
 }
 
-// verify checks the signature over a message by the key that it carries.
-func (s *sshSignature) verify(message []byte) error {
-	if s.namespace != sshNamespace {
-		return fmt.Errorf("it was made for the namespace %s, not for %q", quoted(s.namespace), sshNamespace)
+// verify checks the signature over a message by the key that it carries, for a namespace.
+func (s *sshSignature) verify(message []byte, namespace string) error {
+	if s.namespace != namespace {
+		return fmt.Errorf("it was made for the namespace %s, not for %q", quoted(s.namespace), namespace)
 	}
 	var sum []byte
 	switch s.hash {

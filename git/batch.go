@@ -2,6 +2,7 @@ package git
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,10 +28,17 @@ type object struct {
 type batch struct {
 	mirror *Mirror
 	life   context.Context
+	// buffered is set where git need not write each answer at once, which costs as
+	// much as finding it does.
+	buffered bool
 
 	mu      sync.Mutex
 	process *batchProcess
+	many    *batch // buffered, for many objects at once; nil until it is needed
 }
+
+// atLeast is how many objects it takes for answers to be worth buffering.
+const atLeast = 32
 
 type batchProcess struct {
 	in     io.WriteCloser
@@ -49,11 +57,14 @@ func (b *batch) read(ctx context.Context, ids []string, limit int64, each func(o
 			return fmt.Errorf("%s is not a full object id", quoteName(id))
 		}
 	}
+	if len(ids) >= atLeast && !b.buffered {
+		return b.forMany().read(ctx, ids, limit, each)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, b.mirror.opts.Timeout)
 	defer cancel()
-	for died := false; ; died = true {
+	for died := false; len(ids) > 0; died = true {
 		done, err := b.attempt(ctx, ids, limit, each)
 		if err == nil {
 			return nil
@@ -75,6 +86,16 @@ func (b *batch) read(ctx context.Context, ids []string, limit int64, each func(o
 			return b.mirror.corrupt("object " + ids[0] + " cannot be read: " + detail)
 		}
 	}
+	return nil
+}
+
+func (b *batch) forMany() *batch {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.many == nil {
+		b.many = &batch{mirror: b.mirror, life: b.life, buffered: true}
+	}
+	return b.many
 }
 
 // readFailure is a process that does not answer as it should.
@@ -97,7 +118,11 @@ func (b *batch) attempt(ctx context.Context, ids []string, limit int64, each fun
 		defer close(written)
 		w := bufio.NewWriter(p.in)
 		for _, id := range ids {
-			_, _ = w.WriteString(id + "\n")
+			_, _ = w.WriteString(id)
+			_ = w.WriteByte('\n')
+		}
+		if b.buffered { // git writes all that it holds back when it misses an object
+			_, _ = w.WriteString(noObject(ids[0]) + "\n")
 		}
 		_ = w.Flush() // a failure shows when the answer does not come
 	}()
@@ -117,8 +142,17 @@ func (b *batch) attempt(ctx context.Context, ids []string, limit int64, each fun
 		done++
 	}
 	<-written
+	if b.buffered {
+		if o, err := p.answer(noObject(ids[0]), 0); err != nil || o.kind != "" {
+			p.kill()
+			return done, &readFailure{cmp.Or(err, errors.New("git has an object that cannot be"))}
+		}
+	}
 	return done, nil
 }
+
+// noObject is the id of no object, as long as another id.
+func noObject(id string) string { return strings.Repeat("0", len(id)) }
 
 // answer reads one "<id> <kind> <size>" header, and the content.
 func (p *batchProcess) answer(id string, limit int64) (object, error) {
@@ -154,7 +188,11 @@ func (p *batchProcess) answer(id string, limit int64) (object, error) {
 
 func (b *batch) start() error {
 	ctx, kill := context.WithCancel(b.life)
-	cmd := b.mirror.command(ctx, b.mirror.environment(), "cat-file", "--batch")
+	args := []string{"cat-file", "--batch"}
+	if b.buffered {
+		args = append(args, "--buffer")
+	}
+	cmd := b.mirror.command(ctx, b.mirror.environment(), args...)
 	stderr := &tail{}
 	cmd.Stderr = stderr
 	in, err := cmd.StdinPipe()
@@ -180,6 +218,9 @@ func (b *batch) stop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stopLocked()
+	if b.many != nil {
+		b.many.stop()
+	}
 }
 
 // stopLocked returns what the process said on standard error.

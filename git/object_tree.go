@@ -19,14 +19,21 @@ var treeModes = map[string]source.Mode{
 
 // parseTree parses the content of a tree object, sorted by name. It accepts only
 // entries that Git itself writes, in its order, and names that mean the same on
-// every system.
+// every system. Histories are read tree by tree, so that its entries share the memory
+// of two strings: one of all names, and one of all ids.
 func parseTree(id string, raw []byte) ([]source.Entry, error) {
-	var entries []source.Entry
-	last := ""
-	for len(raw) > 0 {
-		head, rest, ok := bytes.Cut(raw, []byte{0})
-		modeText, name, ok2 := strings.Cut(string(head), " ")
-		if !ok || !ok2 || len(rest) < len(id)/2 {
+	width := len(id) / 2
+	entries := make([]source.Entry, 0, len(raw)/(width+10)+1)
+	names := string(raw)
+	ids := make([]byte, 0, 2*width*cap(entries))
+	last, lastDir, sorted := "", false, true
+	for at := 0; at < len(raw); {
+		end := strings.IndexByte(names[at:], 0)
+		if end < 0 || len(raw)-at-end-1 < width {
+			return nil, &MalformedError{ID: id, Reason: "the tree ends within an entry"}
+		}
+		modeText, name, ok := strings.Cut(names[at:at+end], " ")
+		if !ok {
 			return nil, &MalformedError{ID: id, Reason: "the tree ends within an entry"}
 		}
 		mode, ok := treeModes[modeText]
@@ -36,19 +43,26 @@ func parseTree(id string, raw []byte) ([]source.Entry, error) {
 		if reason := badName(name); reason != "" {
 			return nil, &TreeError{Tree: id, Name: quoteName(name), Reason: reason}
 		}
-		if !bytes.ContainsFunc(rest[:len(id)/2], func(r rune) bool { return r != 0 }) {
+		hash := raw[at+end+1 : at+end+1+width]
+		if !bytes.ContainsFunc(hash, func(r rune) bool { return r != 0 }) {
 			return nil, &MalformedError{ID: id, Reason: "the entry " + quoteName(name) + " names no object"}
 		}
-		entries = append(entries, source.Entry{Name: name, Mode: mode, Size: -1, ID: hex.EncodeToString(rest[:len(id)/2])})
-		if mode == source.ModeDir {
-			name += "/" // so Git sorts
-		}
-		if name <= last {
+		isDir := mode == source.ModeDir
+		if len(entries) > 0 && compareInTree(last, lastDir, name, isDir) >= 0 {
 			return nil, &MalformedError{ID: id, Reason: "entries of the tree are not sorted, or not unique"}
 		}
-		last, raw = name, rest[len(id)/2:]
+		sorted = sorted && last < name
+		entries = append(entries, source.Entry{Name: name, Mode: mode, Size: -1})
+		ids = hex.AppendEncode(ids, hash)
+		last, lastDir, at = name, isDir, at+end+1+width
 	}
-	slices.SortFunc(entries, func(a, b source.Entry) int { return cmp.Compare(a.Name, b.Name) })
+	text := string(ids)
+	for i := range entries {
+		entries[i].ID = text[2*width*i : 2*width*(i+1)]
+	}
+	if !sorted { // Git takes the names of directories to end with a slash
+		slices.SortFunc(entries, func(a, b source.Entry) int { return cmp.Compare(a.Name, b.Name) })
+	}
 	for i := 1; i < len(entries); i++ {
 		if entries[i].Name == entries[i-1].Name { // a file and a directory
 			return nil, &MalformedError{ID: id, Reason: "two entries of the tree have one name"}
@@ -57,8 +71,31 @@ func parseTree(id string, raw []byte) ([]source.Entry, error) {
 	return entries, nil
 }
 
+// compareInTree compares names of a tree as Git does.
+func compareInTree(a string, aDir bool, b string, bDir bool) int {
+	n := min(len(a), len(b))
+	if order := strings.Compare(a[:n], b[:n]); order != 0 {
+		return order
+	}
+	return cmp.Compare(after(a, n, aDir), after(b, n, bDir))
+}
+
+// after returns what Git takes to come after n bytes of a name.
+func after(name string, n int, isDir bool) int {
+	switch {
+	case n < len(name):
+		return int(name[n])
+	case isDir:
+		return '/'
+	}
+	return -1
+}
+
 // badName tells why an entry's name is refused.
 func badName(name string) string {
+	if plainName(name) {
+		return ""
+	}
 	switch {
 	case name == "" || name == "." || name == "..":
 		return "not a name"
@@ -72,6 +109,20 @@ func badName(name string) string {
 		return "stands for .git on some systems"
 	}
 	return ""
+}
+
+// plainName reports names that are beyond doubt, as nearly all are: of letters, digits
+// and some punctuation, with a dot only where something stands before it.
+func plainName(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.' && i > 0:
+		default:
+			return false
+		}
+	}
+	return name != ""
 }
 
 // isGitDir reports names that some file systems take for .git: without regard to

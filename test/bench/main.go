@@ -45,6 +45,7 @@ var sections = []section{
 	{"warm", (*bench).warm},
 	{"staged", (*bench).staged},
 	{"terraform", (*bench).terraform},
+	{"integrity", (*bench).integrity},
 	{"monorepo", (*bench).monorepo},
 	{"parts", (*bench).parts},
 	{"many", (*bench).many},
@@ -65,7 +66,7 @@ func main() {
 
 func run(ctx context.Context) (err error) {
 	b := &bench{corpora: os.Getenv("HOLDFAST_CORPORA")}
-	only := flag.String("only", "", "comma-separated `sections`: start, scan, warm, staged, terraform, monorepo, parts, many")
+	only := flag.String("only", "", "comma-separated `sections`: start, scan, warm, staged, terraform, integrity, monorepo, parts, many")
 	strict := flag.Bool("strict", false, "fail if a goal is missed")
 	flag.IntVar(&b.manifests, "manifests", 10_000, "`number` of generated manifests")
 	flag.IntVar(&b.apps, "apps", 2_000, "`number` of applications in the generated repository")

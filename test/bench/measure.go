@@ -118,13 +118,19 @@ func repeated(work func() error) (usage, error) {
 
 // process runs a program that may exit with any of the codes.
 func process(ctx context.Context, program string, codes []int, args ...string) (usage, error) {
-	return processIn(ctx, nil, program, codes, args...)
+	return processIn(ctx, place{}, program, codes, args...)
 }
 
-// processIn is process with more in its environment.
-func processIn(ctx context.Context, env []string, program string, codes []int, args ...string) (usage, error) {
+// place is where a process runs, and what its environment has besides.
+type place struct {
+	dir string
+	env []string
+}
+
+// processIn is process at a place.
+func processIn(ctx context.Context, at place, program string, codes []int, args ...string) (usage, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Dir, cmd.Env = at.dir, append(os.Environ(), at.env...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	start := time.Now()

@@ -59,7 +59,7 @@ func (b *bench) answerOf(ctx context.Context, program string, c *corpus) (cache.
 	home := filepath.Join(b.dir, "cache", c.name)
 	kept := cache.Cache{Dir: filepath.Join(home, "holdfast", "scans")}
 	for range 100 {
-		if _, err := processIn(ctx, []string{"XDG_CACHE_HOME=" + home}, program, scanned, "scan", "-q", c.dir); err != nil {
+		if _, err := processIn(ctx, place{env: []string{"XDG_CACHE_HOME=" + home}}, program, scanned, "scan", "-q", c.dir); err != nil {
 			return kept, "", err
 		}
 		entries, err := os.ReadDir(kept.Dir)

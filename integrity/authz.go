@@ -12,22 +12,22 @@ import (
 )
 
 // Approvals finds who approved a change, and who acknowledged one that is held,
-// by signed statements. Both return one Signer for each statement that holds at
-// the time of the question; whether they suffice is not theirs to say.
+// by signed statements such as those of Statements. Whether they suffice is not
+// theirs to say.
 type Approvals interface {
-	Approvers(ctx context.Context, q Question) ([]Signer, error)
-	Acknowledgers(ctx context.Context, q Question) ([]Signer, error)
+	Approvers(ctx context.Context, q Question) (Said, error)
+	Acknowledgers(ctx context.Context, q Question) (Said, error)
 }
 
 // Question is what a statement must be about to count.
 type Question struct {
 	Repository string // by the trust file
 	Ref        string // full name; empty if it is not known
-	From, To   string // the commit before the change, and the commit
+	From, To   string // the commit before the change, and the commit; of a rewrite, what was accepted, and the new tip
 	Tree       string // of To
 	Trust      string // digest of the trust file in force
 	Signers    *Signers
-	At         time.Time // when the commit was first seen, and the latest that a statement may have ended
+	At         time.Time // when the commit was first seen: a statement that had ended before is none
 }
 
 // judged is a commit under judgement.
@@ -40,6 +40,7 @@ type judged struct {
 	changes []git.Change
 
 	approvers []Signer // once asked for
+	ignored   []string // why statements do not count
 	asked     bool
 }
 
@@ -104,6 +105,7 @@ func (c *checker) byAllTrusts(ctx context.Context, j *judged, problems []Problem
 // identify tells which identity of the trust file a signer is, whose key must
 // not be revoked nor have ended.
 func (s *Signers) identify(signer Signer, at time.Time) (*trust.Identity, *Problem) {
+	at = latest(at, signer.seen)
 	who := s.identity(signer)
 	if who == nil {
 		p := problem(KeyUnknown, "Have the identity added to the trust file by somebody who may; it counts from the next commit on.",
@@ -183,7 +185,7 @@ func (c *checker) applied(j *judged, s *Signers, problems []Problem) []Problem {
 	return out
 }
 
-const hintForge = "Merge by a signature of a person."
+const hintForge = "Merge by a signature of a person, or have it approved with holdfast approve."
 
 // byForge judges a commit by a forge, which may merge, and squash what persons
 // have approved as it is.
@@ -202,24 +204,37 @@ func (c *checker) byForge(ctx context.Context, j *judged, s *Signers, who *trust
 	if _, err := c.approversOf(ctx, j, s); err != nil {
 		return nil, err
 	}
-	author := s.policy.Owner(j.commit.Author.Email)
-	if !slices.ContainsFunc(j.approvers, func(a Signer) bool {
-		id := s.identity(a)
-		return id.Person() && (author == nil || id.Name != author.Name)
-	}) {
-		return refuse("%s signs content: a forge merges, and squashes what somebody but its author has approved", who.Name)
+	if !slices.ContainsFunc(j.approvers, func(a Signer) bool { return j.other(s, a).Person() }) {
+		p := problem(AuthzForge, j.hint(hintForge), "%s signs content: a forge merges, and squashes what somebody but its author has approved", who.Name)
+		return []Problem{p}, nil
 	}
-	return c.rules(ctx, j, s, nil, author)
+	return c.byRules(ctx, j, s, nil)
 }
 
-// byRules judges each changed path by all rules that hold for it.
+// other returns who gave an approval or acknowledgement by a trust file, or nil if
+// that is nobody, or one of those who made the commit.
+func (j *judged) other(s *Signers, a Signer) *trust.Identity {
+	who := s.identity(a)
+	for _, maker := range []*trust.Identity{s.identity(j.signer), s.policy.Owner(j.commit.Author.Email), s.policy.Owner(j.commit.Committer.Email)} {
+		if who == nil || maker != nil && maker.Name == who.Name {
+			return nil
+		}
+	}
+	return who
+}
+
+// hint adds to a hint why statements do not count that seem to be about the commit.
+func (j *judged) hint(text string) string { return withIgnored(text, j.ignored) }
+
+func withIgnored(hint string, ignored []string) string {
+	if len(ignored) == 0 {
+		return hint
+	}
+	return hint + " What is there does not count: " + strings.Join(ignored, "; ") + "."
+}
+
+// byRules judges each changed path by all rules that hold for it, as a change of who.
 func (c *checker) byRules(ctx context.Context, j *judged, s *Signers, who *trust.Identity) ([]Problem, error) {
-	return c.rules(ctx, j, s, who, who)
-}
-
-// rules judges the changes of who, whose approval of them would not count, as
-// that of besides would not.
-func (c *checker) rules(ctx context.Context, j *judged, s *Signers, who, besides *trust.Identity) ([]Problem, error) {
 	var hit []*trust.PathRule
 	paths := map[*trust.PathRule][]git.Change{}
 	for _, change := range j.changes {
@@ -245,7 +260,7 @@ func (c *checker) rules(ctx context.Context, j *judged, s *Signers, who, besides
 			}
 			var approvers []*trust.Identity
 			for _, a := range signers {
-				if id := s.identity(a); id != nil && (besides == nil || id.Name != besides.Name) {
+				if id := j.other(s, a); id != nil {
 					approvers = append(approvers, id)
 				}
 			}
@@ -253,10 +268,10 @@ func (c *checker) rules(ctx context.Context, j *judged, s *Signers, who, besides
 		}
 		switch verdict {
 		case trust.Forbidden:
-			problems = append(problems, problem(AuthzPath, "Have it merged by a signature of one of them.",
+			problems = append(problems, problem(AuthzPath, j.hint("Have it merged by a signature of one of them, or approved with holdfast approve."),
 				"%s may not change %s: that is for %s", name(who, j), pathsOf(paths[rule]), strings.Join(rule.Who, ", ")).in(paths[rule][0].Path(), 0))
 		case trust.TooFew:
-			problems = append(problems, problem(AuthzThreshold, "Identities are counted, not keys, and the author is not one of them. Have it merged by the signature of another one.",
+			problems = append(problems, problem(AuthzThreshold, j.hint("Identities are counted, not keys, and the author is not one of them. Have it merged by the signature of another one, or approved with holdfast approve."),
 				"%s needs %d approvals by %s beside its author, and has %d%s", pathsOf(paths[rule]), max(rule.Approvals, 1), strings.Join(rule.Who, ", "), len(counted), list(counted)).in(paths[rule][0].Path(), 0))
 		}
 	}
@@ -315,7 +330,8 @@ func (c *checker) approversOf(ctx context.Context, j *judged, s *Signers) ([]Sig
 		if err != nil {
 			return nil, fmt.Errorf("approvals of %s: %w", short(j.commit.ID), err)
 		}
-		j.approvers = append(j.approvers, more...)
+		j.approvers = append(j.approvers, more.By...)
+		j.ignored = more.Ignored[:min(len(more.Ignored), maxIgnored)]
 	}
 	// Who approves is judged as who commits: by what is in force now.
 	j.approvers = slices.DeleteFunc(j.approvers, func(a Signer) bool {

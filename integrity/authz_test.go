@@ -71,12 +71,12 @@ type statements struct {
 	err                    error
 }
 
-func (s *statements) Approvers(_ context.Context, q Question) ([]Signer, error) {
-	return signersNamed(s.approved[q.To]), s.err
+func (s *statements) Approvers(_ context.Context, q Question) (Said, error) {
+	return Said{By: signersNamed(s.approved[q.To])}, s.err
 }
 
-func (s *statements) Acknowledgers(_ context.Context, q Question) ([]Signer, error) {
-	return signersNamed(s.acknowledged[q.To]), s.err
+func (s *statements) Acknowledgers(_ context.Context, q Question) (Said, error) {
+	return Said{By: signersNamed(s.acknowledged[q.To])}, s.err
 }
 
 func signersNamed(names []string) (out []Signer) {

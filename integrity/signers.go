@@ -60,6 +60,7 @@ type Signer struct {
 	Line     int    // line in File, from 1; 0 for a key file
 
 	emails []string
+	seen   time.Time // of a statement: when it and what it is about were first known
 }
 
 // Owns reports whether an e-mail is bound to the signer. Addresses are

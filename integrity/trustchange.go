@@ -87,29 +87,37 @@ func removed(changes []git.Change) string {
 // the trust before asks for.
 func (c *checker) shrink(ctx context.Context, j *judged, before *Signers, what []string) (Problem, error) {
 	ref := before.policy.Ref(c.trust.Ref)
-	p := problem(TrustShrink, fmt.Sprintf("If that is wanted, %d of %s who are not the author have to agree; then pin the commit as verify.root.", ref.Acknowledge.Count, ref.Acknowledge.Of),
+	p := problem(TrustShrink, fmt.Sprintf("If that is wanted, %d of %s who are not the author have to agree with holdfast ack.", ref.Acknowledge.Count, ref.Acknowledge.Of),
 		"protection is taken away: %s", sentences(what))
 	if c.trust.Approvals == nil {
 		return p, nil
 	}
-	signers, err := c.trust.Approvals.Acknowledgers(ctx, c.question(j, before))
+	said, err := c.trust.Approvals.Acknowledgers(ctx, c.question(j, before))
 	if err != nil {
 		return p, fmt.Errorf("acknowledgements of %s: %w", short(j.commit.ID), err)
 	}
-	author := before.identity(j.signer)
+	names := before.quorum(said.By, ref.Acknowledge.Of, j.at, func(a Signer) *trust.Identity { return j.other(before, a) })
+	if len(names) < ref.Acknowledge.Count {
+		p.Hint = withIgnored(p.Hint, said.Ignored[:min(len(said.Ignored), maxIgnored)])
+		return p, nil
+	}
+	p.Decision, p.Hint = Warn, "It was acknowledged by "+strings.Join(names, ", ")+"."
+	return p, nil
+}
+
+// quorum names the persons of a role, or the one of a name, who are among those who
+// signed, each once. Of tells which identity it is, nil for one that does not count.
+func (s *Signers) quorum(signed []Signer, role string, at time.Time, of func(Signer) *trust.Identity) []string {
 	var names []string
-	for _, s := range signers {
-		who, bad := before.identify(s, j.at)
-		if bad != nil || !who.Person() || !who.In([]string{ref.Acknowledge.Of}) || author != nil && who.Name == author.Name || slices.Contains(names, who.Name) {
+	for _, a := range signed {
+		who := of(a)
+		if _, bad := s.identify(a, at); bad != nil || !who.Person() || !who.In([]string{role}) || slices.Contains(names, who.Name) {
 			continue
 		}
 		names = append(names, who.Name)
 	}
-	if len(names) >= ref.Acknowledge.Count {
-		slices.Sort(names)
-		p.Decision, p.Hint = Warn, "It was acknowledged by "+strings.Join(names, ", ")+"."
-	}
-	return p, nil
+	slices.Sort(names)
+	return names
 }
 
 func sentences(all []string) string {

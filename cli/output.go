@@ -24,15 +24,15 @@ func formatNames() []string {
 // standard output.
 type output struct{ format, file string }
 
-// parseOutputs reads the --output flags. Text goes to standard output if
-// nothing else does.
-func (o *scanCommand) parseOutputs() ([]output, error) {
+// parseOutputs reads --output flags, of the formats that there are. Text goes to
+// standard output if nothing else does.
+func parseOutputs(specs, formats []string) ([]output, error) {
 	var all []output
-	for _, spec := range o.outputs {
+	for _, spec := range specs {
 		format, file, toFile := strings.Cut(spec, "=")
 		switch {
-		case !slices.Contains(formatNames(), format):
-			return nil, withHint(fmt.Errorf("there is no output format %q", format), "use one of %s, with =FILE to write to a file", strings.Join(formatNames(), ", "))
+		case !slices.Contains(formats, format):
+			return nil, withHint(fmt.Errorf("there is no output format %q", format), "use one of %s, with =FILE to write to a file", strings.Join(formats, ", "))
 		case toFile && file == "":
 			return nil, fmt.Errorf("--output %s names no file", spec)
 		}
@@ -50,8 +50,9 @@ func (o *scanCommand) parseOutputs() ([]output, error) {
 	return all, nil
 }
 
-// write has an output written to where it goes.
-func (o *scanCommand) write(out output, do func(io.Writer) error) error {
+// write has an output written to where it goes; twice quiet, standard output gets
+// nothing.
+func (a *app) write(out output, quiet int, do func(io.Writer) error) error {
 	switch {
 	case out.file != "":
 		f, err := os.Create(out.file)
@@ -59,10 +60,10 @@ func (o *scanCommand) write(out output, do func(io.Writer) error) error {
 			return fmt.Errorf("--output %s: %w", out.format, pathError(out.file, err))
 		}
 		return errors.Join(do(f), f.Close())
-	case o.quiet >= 2:
+	case quiet >= 2:
 		return do(io.Discard)
 	}
-	return do(o.Out)
+	return do(a.Out)
 }
 
 func (o *scanCommand) encode(w io.Writer, out output, s *report.Scan) error {

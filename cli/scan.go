@@ -96,7 +96,7 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("--fail-on: %w", err)
 	}
-	outputs, err := o.parseOutputs()
+	outputs, err := parseOutputs(o.outputs, formatNames())
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	s.SetTriage(triage.Run(in), in.Now)
 	var errs []error
 	for _, out := range outputs {
-		errs = append(errs, o.write(out, func(w io.Writer) error { return o.encode(cached.capture(w), out, s) }))
+		errs = append(errs, o.write(out, o.quiet, func(w io.Writer) error { return o.encode(cached.capture(w), out, s) }))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -177,7 +177,7 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 // question.
 func (o *scanCommand) replay(answer *cache.Answer, outputs []output) error {
 	for i, out := range outputs {
-		err := o.write(out, func(w io.Writer) error {
+		err := o.write(out, o.quiet, func(w io.Writer) error {
 			_, err := w.Write(answer.Outputs[i])
 			return err
 		})

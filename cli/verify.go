@@ -1,10 +1,10 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 
@@ -12,136 +12,177 @@ import (
 
 	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/integrity"
+	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/report"
 	"github.com/holdfast-dev/holdfast/safeguard"
+	"github.com/holdfast-dev/holdfast/setup"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
 type verifyCommand struct {
 	*app
 	policies policyFlags
+	base     string
+	root     string
 	signers  string
 	ref      string
-	output   string
+	outputs  []string
 	dryRun   bool
+	quiet    int
+	verbose  bool
+	limit    int
 }
 
 func newVerify(a *app) *cobra.Command {
 	o := &verifyCommand{app: a}
 	cmd := &cobra.Command{
-		Use:   "verify BASE..TIP",
+		Use:   "verify [FROM..TIP | TIP]",
 		Short: "Verify who signed the commits of a branch, and what they take away from safeguards",
 		Long: `Verify the commits of a branch since a commit that is trusted: who signed each of
 them and whether they might change what they change, that nothing was rewritten, and
-that no safeguard was taken away. Whom to trust is read from BASE, never from what is
-to be verified; a change of trust counts from the next commit on. TIP is HEAD if it
-is left out.
+that no safeguard was taken away. Whom to trust is read from that commit, never from
+what is to be verified; a change of trust counts from the next commit on.
 
-With --signers the whole history is verified, from a signers file of your own on.
-With --dry-run nothing fails: it shows what would have been refused, and why.
+  FROM..TIP       what TIP has since FROM, which must be part of its history
+  TIP             what TIP has and its upstream has not; TIP is HEAD if left out
+  --base REF      what TIP has and REF has not, as for a pull request: trust, rules
+                  and --pack directories of the repository are those of REF
+  --root COMMIT   all that came after a commit that you have reviewed
+  --signers FILE  the whole history, from a signers file of your own on
+
+With --dry-run nothing fails. It sums up by code what would have been refused, of the
+whole history unless a range is given, and how to begin; -v lists each problem.
 
 Exit codes: 0 all may be deployed, 1 something is refused or held, 2 something could
 not be found out, 3 there was nothing to verify.`,
-		Example: "  holdfast verify origin/main..HEAD\n  holdfast verify --dry-run v1.0..main\n  holdfast verify --signers ~/allowed_signers main",
-		Args:    takes(0, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			revisions := ""
-			if len(args) > 0 {
-				revisions = args[0]
-			}
-			return o.run(cmd.Context(), revisions)
-		},
+		Example: `  holdfast verify
+  holdfast verify origin/main..HEAD
+  holdfast verify --base origin/main -o sarif=verify.sarif
+  holdfast verify --root 4be1c77 main
+  holdfast verify --dry-run`,
+		Args: takes(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), optional(args, "")) },
 	}
 	f := cmd.Flags()
 	o.policies.register(cmd)
+	f.StringVar(&o.base, "base", "", "branch or `commit` that is to take in the tip, and whose trust and rules hold")
+	f.StringVar(&o.root, "root", "", "reviewed `commit` after which to verify")
 	f.StringVar(&o.signers, "signers", "", "`file` with the signers that count where the repository names none yet")
-	f.StringVar(&o.ref, "ref", "", "full `name` of the branch, whose rules of the trust file hold, such as refs/heads/main")
-	f.StringVarP(&o.output, "output", "o", "text", "format: text or json")
-	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be refused, and exit with 0")
+	f.StringVar(&o.ref, "ref", "", "full `name` of the branch, whose rules of the trust file hold, such as refs/heads/main; by default that of --base")
+	f.StringArrayVarP(&o.outputs, "output", "o", nil,
+		"`format` or format=file: "+strings.Join(verifyFormats(), ", ")+" (repeatable); text is written too, unless another goes to standard output")
+	f.BoolVar(&o.dryRun, "dry-run", false, "sum up what would be refused, and exit with 0")
+	f.CountVarP(&o.quiet, "quiet", "q", "the summary only; -qq for nothing on standard output")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "with --dry-run, also list each problem")
+	f.IntVar(&o.limit, "limit", 20, "most problems to show on a terminal; 0 for all")
+	complete(cmd, "output", verifyFormats()...)
 	return cmd
 }
 
+func verifyFormats() []string {
+	names := []string{"text"}
+	for _, f := range report.VerificationFormats() {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
 func (o *verifyCommand) run(ctx context.Context, revisions string) (err error) {
-	if o.output != "text" && o.output != "json" {
-		return withHint(fmt.Errorf("there is no output format %q", o.output), "use text or json")
+	outputs, err := parseOutputs(o.outputs, verifyFormats())
+	if err != nil {
+		return err
 	}
 	root := workTree(mustAbs("."))
 	if root == "" {
 		return errors.New("this is no work tree of Git")
+	}
+	if err := o.checkSigners(root); err != nil {
+		return err
 	}
 	repo, err := git.OpenLocal(git.LocalOptions{WorkTree: root})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, repo.Close()) }()
-	base, name, isRange := strings.Cut(revisions, "..")
-	if !isRange {
-		base, name = "", revisions
-	}
-	if base == "" && o.signers == "" {
-		return withHint(errors.New("nothing says where trust begins"), "name a commit that is trusted, as in origin/main..HEAD, or your own list of signers with --signers")
-	}
-	trusted := integrity.Trust{Ref: o.ref}
-	if base != "" {
-		if trusted.Root, err = resolveOne(ctx, repo, base); err != nil {
-			return withHint(err, "fetch it first: without it nothing can be trusted")
-		}
-	}
-	if trusted.Bootstrap, err = o.bootstrap(); err != nil {
-		return err
-	}
-	tip, err := resolveOne(ctx, repo, cmp.Or(name, "HEAD"))
+	span, err := o.span(ctx, repo, revisions)
 	if err != nil {
 		return err
 	}
-	if tip == trusted.Root {
-		o.printer().Printf("There is nothing to verify: the range begins and ends with %.12s.", tip)
+	if span.isEmpty() {
+		if o.quiet < 2 {
+			o.printer().Printf("There is nothing to verify: the range begins and ends with %.12s.", span.tip)
+		}
 		return exitWith(ExitNothing)
 	}
-	result, err := integrity.Check(ctx, repo, trusted, "", tip, nil)
-	if err != nil {
+	v := &report.Verification{From: span.from, Tip: span.tip, Base: span.base, DryRun: o.dryRun, Version: Version()}
+	if v.Result, err = o.judge(ctx, repo, root, span); err != nil {
 		return err
 	}
-	if err := o.safeguards(ctx, repo, trusted.Root, tip, &result); err != nil {
+	if err := o.describe(ctx, repo, span, v); err != nil {
 		return err
 	}
-	if err := o.tell(result, trusted.Root, tip); err != nil {
+	var errs []error
+	for _, out := range outputs {
+		errs = append(errs, o.write(out, o.quiet, func(w io.Writer) error { return o.encode(w, out, v) }))
+	}
+	if err := errors.Join(errs...); err != nil {
 		return err
 	}
 	switch {
-	case o.dryRun || result.Decision.Passes():
+	case o.dryRun || v.Decision.Passes():
 		return nil
-	case result.Retry:
+	case v.Undecided():
 		return exitWith(ExitUndecided)
 	}
 	return exitWith(ExitProblems)
 }
 
-// resolveOne resolves a name that only one ref has. Git would take a tag for a branch
-// of the same name, and say so where nobody looks.
-func resolveOne(ctx context.Context, repo *git.Local, name string) (string, error) {
-	short := name
-	if i := strings.IndexAny(name, "^~@:"); i >= 0 {
-		short = name[:i]
+// checkSigners refuses a signers file that whoever is verified may have written.
+func (o *verifyCommand) checkSigners(root string) error {
+	if o.base == "" || o.signers == "" || !isInside(root, mustAbs(o.signers)) {
+		return nil
 	}
-	var refs []string
-	for _, kind := range []string{"refs/heads/", "refs/tags/", "refs/remotes/"} {
-		_, err := repo.Resolve(ctx, kind+short)
-		if _, missing := errors.AsType[*git.RevisionError](err); err != nil && !missing {
-			return "", err
-		}
-		if err == nil {
-			refs = append(refs, kind+short)
-		}
-	}
-	if len(refs) > 1 {
-		return "", withHint(fmt.Errorf("%s is the name of several refs", report.Plain(name)), "write one of %s", report.Plain(strings.Join(refs, ", ")))
-	}
-	return repo.Resolve(ctx, name)
+	return withHint(fmt.Errorf("--signers names %s, which is part of what is to be verified", o.signers),
+		"keep the file outside of the work tree, or leave it out: the base has its own")
 }
 
-// bootstrap reads the signers that the user names.
-func (o *verifyCommand) bootstrap() (*integrity.Signers, error) {
+// judge verifies what lies between two commits.
+func (o *verifyCommand) judge(ctx context.Context, repo *git.Local, root string, span *span) (integrity.Result, error) {
+	if span.unknown != nil {
+		return integrity.Result{Decision: span.unknown.Decision, Problems: []integrity.Problem{*span.unknown}}, nil
+	}
+	trusted := integrity.Trust{Ref: span.ref, Root: span.from, Survey: o.dryRun}
+	if span.base != span.from {
+		trusted.Base = span.base
+	}
+	var err error
+	if trusted.Bootstrap, err = o.bootstrap(ctx, repo, span); err != nil {
+		return integrity.Result{}, err
+	}
+	policies, err := o.loadPolicies(ctx, repo, root, span)
+	if err != nil {
+		return integrity.Result{}, err
+	}
+	result, err := integrity.Check(ctx, repo, trusted, "", span.tip, nil)
+	if err != nil {
+		return result, err
+	}
+	if result.Accepted == "" && result.Decision == integrity.Hold && !o.dryRun {
+		return result, nil // not even the history is known
+	}
+	return result, o.safeguards(ctx, repo, policies, span, &result)
+}
+
+// bootstrap reads the signers that the user names. A survey begins with those that
+// the tip has, of whose history a part may be older than any list.
+func (o *verifyCommand) bootstrap(ctx context.Context, repo *git.Local, span *span) (*integrity.Signers, error) {
+	if o.signers == "" && o.dryRun {
+		tree, err := repo.Tree(ctx, span.tip)
+		if err != nil {
+			return nil, err
+		}
+		return integrity.KeysOf(tree)
+	}
 	if o.signers == "" {
 		return nil, nil
 	}
@@ -152,101 +193,100 @@ func (o *verifyCommand) bootstrap() (*integrity.Signers, error) {
 	return integrity.LoadSigners(tree, filepath.Base(o.signers), "gpg")
 }
 
-// safeguards adds what the commits take away from what protects. What cannot be found
-// out is held.
-func (o *verifyCommand) safeguards(ctx context.Context, repo *git.Local, from, tip string, result *integrity.Result) error {
-	policies, err := loadPolicies(o.policies.PolicyOptions)
-	if err != nil {
-		return err
-	}
-	if result.Accepted == "" && result.Decision == integrity.Hold {
-		return nil // not even the history is known
-	}
-	err = safeguard.Range(ctx, repo, policies, from, tip, result.Verified, false, func(step safeguard.Judged) bool {
-		for _, p := range step.Problems {
-			result.Problems = append(result.Problems, p)
-			result.Decision = max(result.Decision, p.Decision)
+// loadPolicies reads the policies that judge changes. Packs inside of the repository
+// are those of the commit that is trusted: who is judged must not choose by what.
+func (o *verifyCommand) loadPolicies(ctx context.Context, repo *git.Local, root string, span *span) (*setup.Policies, error) {
+	opts := o.policies.PolicyOptions
+	opts.Load = func(name string) (*policy.Pack, error) {
+		dir := mustAbs(".")
+		if !filepath.IsAbs(name) {
+			dir = filepath.Join(dir, name)
+		} else {
+			dir = name
 		}
-		return true
-	})
-	if err != nil && ctx.Err() == nil {
+		if policy.IsRemote(name) || span.base == "" || !isInside(root, dir) {
+			return setup.LoadPack(name)
+		}
+		inside, err := filepath.Rel(root, dir)
+		if err != nil {
+			return nil, err
+		}
+		tree, err := repo.Tree(ctx, span.base)
+		if err != nil {
+			return nil, err
+		}
+		pack, err := setup.LoadPackOf(tree, filepath.ToSlash(inside))
+		if source.IsNotExist(err) {
+			return nil, withHint(fmt.Errorf("--pack %s: commit %.12s, whose rules hold, has no such directory", report.Plain(name), span.base),
+				"merge the policies first, and then what is to be judged by them")
+		}
+		return pack, err
+	}
+	return loadPolicies(opts)
+}
+
+// maxRestarts bounds how many steps of a survey may be impossible to judge.
+const maxRestarts = 20
+
+// safeguards adds what the commits take away from what protects. What cannot be found
+// out is held. A survey goes on after it.
+func (o *verifyCommand) safeguards(ctx context.Context, repo *git.Local, policies *setup.Policies, span *span, result *integrity.Result) error {
+	from := span.from
+	for range maxRestarts {
+		last := from
+		err := safeguard.Range(ctx, repo, policies, from, span.tip, result.Verified, false, func(step safeguard.Judged) bool {
+			last = step.Step.Commit
+			for _, p := range step.Problems {
+				result.Problems = append(result.Problems, p)
+				result.Decision = max(result.Decision, p.Decision)
+			}
+			return true
+		})
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil {
+			return nil
+		}
 		result.Retry, result.Decision = true, max(result.Decision, integrity.Hold)
 		result.Problems = append(result.Problems, integrity.Problem{
 			Code: integrity.Unverified, Decision: integrity.Hold,
 			Message: fmt.Sprintf("what is taken away from safeguards could not be found out: %v", err),
 		})
+		if !o.dryRun {
+			return nil
+		}
+		if from = next(ctx, repo, last, span.tip); from == "" {
+			return nil
+		}
 	}
-	return ctx.Err()
+	return nil
 }
 
-// verification is the JSON output.
-type verification struct {
-	Decision string         `json:"decision"`
-	From     string         `json:"from,omitempty"`
-	Tip      string         `json:"tip"`
-	Accepted string         `json:"accepted,omitempty"` // the newest commit that may be deployed
-	Problems []problemFound `json:"problems"`
-	Verified []signedBy     `json:"verified"`
-	Lost     []string       `json:"lost,omitempty"`
+// next returns the commit of the mainline that comes after another; "" if there is
+// none, or nobody can tell.
+func next(ctx context.Context, repo *git.Local, after, tip string) string {
+	line, err := repo.FirstParents(ctx, after, tip)
+	if err != nil || len(line) == 0 {
+		return ""
+	}
+	return line[0]
 }
 
-type problemFound struct {
-	Code     string `json:"code"`
-	Decision string `json:"decision"`
-	Commit   string `json:"commit,omitempty"`
-	Message  string `json:"message"`
-	Hint     string `json:"hint,omitempty"`
-}
-
-type signedBy struct {
-	Commit   string `json:"commit"`
-	Identity string `json:"identity"`
-	Key      string `json:"key"`
-	Payload  string `json:"payload,omitempty"` // SHA-256 of what is signed
-}
-
-func (o *verifyCommand) tell(result integrity.Result, from, tip string) error {
-	if o.output == "json" {
-		out := verification{
-			Decision: result.Decision.String(), From: from, Tip: tip, Accepted: result.Accepted,
-			Problems: []problemFound{}, Verified: []signedBy{}, Lost: result.Lost,
-		}
-		for _, p := range result.Problems {
-			out.Problems = append(out.Problems, problemFound{string(p.Code), p.Decision.String(), p.Commit, p.Message, p.Hint})
-		}
-		for _, v := range result.Verified {
-			out.Verified = append(out.Verified, signedBy{v.Commit, v.Signer.Identity, v.Signer.Key, v.Payload})
-		}
-		return report.WriteJSON(o.Out, out, true)
-	}
-	p := o.printer()
-	who := map[string]int{}
-	for _, v := range result.Verified {
-		who[v.Signer.Identity]++
-	}
-	for _, problem := range result.Problems {
-		style := report.Red
-		if problem.Decision.Passes() {
-			style = report.Yellow
-		}
-		head := problem.Decision.String() + " " + string(problem.Code)
-		if problem.Commit != "" {
-			head += fmt.Sprintf(" %.12s", problem.Commit)
-		}
-		p.Printf("%s: %s", p.Paint(head, report.Bold, style), report.Plain(problem.Message))
-		if problem.Hint != "" {
-			p.Printf("  %s", report.Plain(problem.Hint))
+func (o *verifyCommand) encode(w io.Writer, out output, v *report.Verification) error {
+	for _, f := range report.VerificationFormats() {
+		if f.Name == out.format {
+			return f.Write(w, v)
 		}
 	}
-	if len(result.Problems) > 0 {
-		p.Printf("")
+	opts := report.TextOptions{Quiet: o.quiet > 0, Verbose: o.verbose}
+	if out.file == "" {
+		opts.Width, opts.Color = o.width(), o.colored()
+		if o.terminal() {
+			opts.Limit = o.limit
+		}
 	}
-	p.Printf("%s of %s proven; the decision is %s.", report.Plural(len(result.Verified), "signature", "signatures"),
-		report.Plural(len(who), "person", "people"), p.Paint(result.Decision.String(), report.Bold))
-	if !result.Decision.Passes() && result.Accepted != "" {
-		p.Printf("What is up to %.12s may be deployed.", result.Accepted)
-	}
-	return p.Err()
+	return report.VerificationText(w, v, opts)
 }
 
 func mustAbs(name string) string {

@@ -47,6 +47,7 @@ func Findings(ctx context.Context, in Content, ref string, problems []Problem) [
 		}
 		if p.Commit != "" {
 			f.Subject.Kind, f.Subject.Name = "Commit", p.Commit
+			f.Message = "commit " + short(p.Commit) + ": " + p.Message
 			if i < maxPlaces {
 				f.Location = place(ctx, in, p)
 			}

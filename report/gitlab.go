@@ -54,7 +54,7 @@ func GitLab(w io.Writer, s *Scan) error {
 	}
 	for _, t := range s.troubles() {
 		where := gitlabLocation{cmp.Or(t.Path, here(s)), gitlabLines{max(t.At.Line, 1)}}
-		add(gitlabIssue{"Incomplete scan: " + t.text(), "holdfast-incomplete", fingerprint(t.Path, t.Message), "blocker", where}, t.Hint)
+		add(gitlabIssue{s.incompleteIs() + t.text(), "holdfast-incomplete", fingerprint(t.Path, t.Message), "blocker", where}, t.Hint)
 	}
 	return WriteJSON(w, issues, true)
 }
@@ -71,6 +71,14 @@ func fingerprint(parts ...string) string {
 		h.Write([]byte(part + "\x00"))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// incompleteIs begins what is said of something that could not be judged.
+func (s *Scan) incompleteIs() string {
+	if s.Command != "" {
+		return "Could not be found out: "
+	}
+	return "Incomplete scan: "
 }
 
 // here is the path for what has no file: that of the scan, if it says nothing of

@@ -12,8 +12,8 @@ import (
 	"github.com/holdfast-dev/holdfast/finding"
 )
 
-// markdownMark is the first line, by which a comment is found to be replaced.
-const markdownMark = "<!-- holdfast:scan -->"
+// markdownMark is the first line, by which a comment of a command is found to be replaced.
+const markdownMark = "<!-- holdfast:%s -->"
 
 const (
 	markdownRows  = 50    // most findings in the table
@@ -29,7 +29,7 @@ const (
 // written as a reference. The frames are preformatted text.
 func Markdown(w io.Writer, s *Scan) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s\n### Holdfast: %s\n", markdownMark, markdownText(strings.TrimSuffix(conclusion(s), ".")))
+	fmt.Fprintf(&b, markdownMark+"\n### Holdfast: %s\n", s.command(), markdownText(strings.TrimSuffix(conclusion(s), ".")))
 	if s.Partial() {
 		fmt.Fprintf(&b, "\n**Incomplete:** %s\n\n", markdownText(incomplete(s)))
 		for i, t := range s.troubles() {
@@ -59,7 +59,7 @@ func markdownTable(b *bytes.Buffer, s *Scan) {
 	b.WriteString("\n| Severity | Policy | Finding | Place |\n|---|---|---|---|\n")
 	for i, f := range s.Findings {
 		if i == markdownRows || b.Len() > markdownBytes/2 {
-			fmt.Fprintf(b, "\n… and %d more: `holdfast scan` shows them all.\n", len(s.Findings)-i)
+			fmt.Fprintf(b, "\n… and %d more: `holdfast %s` shows them all.\n", len(s.Findings)-i, s.command())
 			return
 		}
 		severity := f.Severity.String()

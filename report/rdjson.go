@@ -86,7 +86,7 @@ func RDJSON(w io.Writer, s *Scan) error {
 	}
 	for _, t := range s.troubles() {
 		out.Severity = "ERROR"
-		one := rdDiagnostic{Message: "Incomplete scan: " + t.text(), Location: rdLocation{Path: cmp.Or(t.Path, here(s))}, Severity: "ERROR"}
+		one := rdDiagnostic{Message: s.incompleteIs() + t.text(), Location: rdLocation{Path: cmp.Or(t.Path, here(s))}, Severity: "ERROR"}
 		if t.At.Line > 0 { // its column counts characters
 			one.Location.Range = &rdRange{Start: rdPosition{Line: t.At.Line}}
 		}

@@ -6,6 +6,7 @@
 //	Concise  one line for each finding, as compilers write them
 //	JSON     a document of the json-v1 schema
 //	SARIF    a log for code scanning services and editors
+//	Verification  what came of judging the commits of a branch
 //	Formats  these and what other services read: JSONL, GitHub, GitLab, JUnit,
 //	         RDJSON, Markdown
 //	Plain    untrusted text without what acts on a terminal
@@ -16,6 +17,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -35,10 +37,17 @@ type Scan struct {
 	Version  string            // of Holdfast
 	Explain  map[string]string // by policy: the flags with which `holdfast explain` knows it
 
+	Command    string // of Holdfast; "" is scan
+	Conclusion string // what came out, where counts do not say it
+	Anchor     string // the file at which SARIF shows what is about no file
+
 	Triage  *triage.Outcome // nil: every finding counts; set by SetTriage
 	Now     time.Time       // when it was triaged
 	entries map[*finding.Finding]triage.Entry
 }
+
+// command is the command whose findings these are.
+func (s *Scan) command() string { return cmp.Or(s.Command, "scan") }
 
 // Blocking returns how many findings are at or above FailOn.
 func (s *Scan) Blocking() (n int) {

@@ -26,7 +26,7 @@ func SARIF(w io.Writer, s *Scan) error {
 		Tool: sarifTool{sarifDriver{
 			Name: "Holdfast", Version: s.Version, InformationURI: "https://holdfast.dev", Rules: []sarifRule{},
 		}},
-		AutomationDetails: sarifAutomation{ID: category(s.Root)},
+		AutomationDetails: sarifAutomation{ID: category(s.command(), s.Root)},
 		Invocations:       []sarifInvocation{newSARIFInvocation(s)},
 		ColumnKind:        "unicodeCodePoints",
 		Results:           []sarifResult{},
@@ -44,7 +44,7 @@ func SARIF(w io.Writer, s *Scan) error {
 			rules[f.Rule.ID] = index
 			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, newSARIFRule(f.Rule))
 		}
-		result := newSARIFResult(f, index, hashes)
+		result := newSARIFResult(f, index, s.Anchor, hashes)
 		if e, ok := s.entries[f]; ok {
 			result.triaged(s, e)
 		}
@@ -55,12 +55,12 @@ func SARIF(w io.Writer, s *Scan) error {
 
 // category tells the scans of one commit apart, so that the upload of one does
 // not close the alerts of another. Paths of the machine do not belong in it.
-func category(root string) string {
+func category(command, root string) string {
 	root = path.Clean(filepath.ToSlash(root))
 	if root == "." || path.IsAbs(root) || filepath.IsAbs(root) || strings.HasPrefix(root, "..") {
-		return "holdfast/scan/"
+		return "holdfast/" + command + "/"
 	}
-	return "holdfast/scan/" + Plain(root) + "/"
+	return "holdfast/" + command + "/" + Plain(root) + "/"
 }
 
 func newSARIFRule(r *finding.Rule) sarifRule {
@@ -110,17 +110,20 @@ func tags(controls []string) []string {
 	return all
 }
 
-func newSARIFResult(f *finding.Finding, rule int, hashes map[*source.File][]string) sarifResult {
+func newSARIFResult(f *finding.Finding, rule int, anchor string, hashes map[*source.File][]string) sarifResult {
 	r := sarifResult{
 		RuleID: f.Rule.ID, RuleIndex: rule, Level: Level(f.Severity),
 		Message:      sarifText{Text: sentence(f.Message)},
-		Locations:    []sarifLocation{newSARIFLocation(f)},
+		Locations:    []sarifLocation{newSARIFLocation(f, anchor)},
 		Fingerprints: map[string]string{"holdfast/v1": f.Fingerprint},
 		Properties:   map[string]any{"cause": f.Cause, "field": f.Field},
 		Occurrences:  max(f.Count, 1),
 		Fixes:        newSARIFFixes(f),
 	}
-	if file := f.Location.File; file != nil && !f.Hidden() { // a hash of a line can be guessed at
+	if f.Subject.Platform == resource.Git {
+		// It is the commit that makes it the same, and not the line beside which it is shown.
+		r.Fingerprints["primaryLocationLineHash"] = strings.TrimPrefix(f.Fingerprint, "hf1:") + ":1"
+	} else if file := f.Location.File; file != nil && !f.Hidden() { // a hash of a line can be guessed at
 		if hashes[file] == nil {
 			hashes[file] = lineHashes(file.Content)
 		}
@@ -138,12 +141,16 @@ func sentence(message string) string {
 	return strings.TrimRight(text, ". ") + "."
 }
 
-func newSARIFLocation(f *finding.Finding) sarifLocation {
+// newSARIFLocation returns the place of a finding. GitHub refuses the whole log if a
+// result has no file, so that there is one to stand for none.
+func newSARIFLocation(f *finding.Finding, anchor string) sarifLocation {
 	loc := sarifLocation{Logical: []sarifLogical{{
 		Name: f.Subject.Name, FullyQualifiedName: f.Subject.Key() + " " + f.Field, Kind: "resource",
 	}}}
 	if f.Location.File != nil {
 		loc.Physical = &sarifPhysical{Artifact: artifact(f.Location.File.Path), Region: region(f.Location)}
+	} else if anchor != "" {
+		loc.Physical = &sarifPhysical{Artifact: artifact(anchor), Region: &sarifRegion{StartLine: 1}}
 	}
 	return loc
 }
@@ -181,11 +188,15 @@ func notifications(s *Scan) (out []sarifNotification) {
 		if p.Hint != "" {
 			text += " " + sentence(p.Hint)
 		}
-		at := &sarifPhysical{Artifact: artifact(p.Path)}
-		if p.Position.Line > 0 {
-			at.Region = &sarifRegion{StartLine: p.Position.Line, StartColumn: p.Position.Column}
+		one := sarifNotification{Level: "error", Message: sarifText{Text: text}}
+		if p.Path != "" {
+			at := &sarifPhysical{Artifact: artifact(p.Path)}
+			if p.Position.Line > 0 {
+				at.Region = &sarifRegion{StartLine: p.Position.Line, StartColumn: p.Position.Column}
+			}
+			one.Locations = []sarifLocation{{Physical: at}}
 		}
-		out = append(out, sarifNotification{Level: "error", Message: sarifText{Text: text}, Locations: []sarifLocation{{Physical: at}}})
+		out = append(out, one)
 	}
 	for _, e := range s.Errors {
 		out = append(out, sarifNotification{Level: "error", Message: sarifText{Text: sentence("A policy could not be evaluated: " + e)}})

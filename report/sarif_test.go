@@ -245,7 +245,7 @@ func TestSARIFCategory(t *testing.T) {
 		"": "holdfast/scan/", ".": "holdfast/scan/", "/home/me/fleet": "holdfast/scan/", "../fleet": "holdfast/scan/",
 		"apps/payments/": "holdfast/scan/apps/payments/", "./apps": "holdfast/scan/apps/",
 	} {
-		if got := category(root); got != want {
+		if got := category("scan", root); got != want {
 			t.Errorf("category(%q) = %q, want %q", root, got, want)
 		}
 	}

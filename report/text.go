@@ -141,7 +141,10 @@ func (p *Printer) Problem(problem render.Problem) {
 }
 
 func place(p render.Problem) string {
-	if p.Position.Line > 0 {
+	switch {
+	case p.Path == "":
+		return "holdfast"
+	case p.Position.Line > 0:
 		return fmt.Sprintf("%s:%d:%d", Plain(p.Path), p.Position.Line, p.Position.Column)
 	}
 	return Plain(p.Path)
@@ -195,6 +198,8 @@ func (p *Printer) summary(s *Scan, opts TextOptions) {
 // conclusion says what came out, and never more than what was judged.
 func conclusion(s *Scan) string {
 	switch {
+	case s.Conclusion != "":
+		return s.Conclusion
 	case len(s.Findings) > 0:
 		return counts(s)
 	case s.Partial():
@@ -246,7 +251,9 @@ func counts(s *Scan) string {
 
 func incomplete(s *Scan) string {
 	var parts []string
-	if n := len(s.Problems); n > 0 {
+	if n := len(s.Problems); n > 0 && s.Command != "" {
+		parts = append(parts, Plural(n, "thing could not be found out", "things could not be found out"))
+	} else if n > 0 {
 		parts = append(parts, Plural(n, "file or unit could not be judged", "files or units could not be judged"))
 	}
 	if n := len(s.Errors); n > 0 {

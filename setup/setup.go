@@ -28,6 +28,9 @@ type PolicyOptions struct {
 	Disable   []string // policy ids
 	Params    []string // id.name=value
 	Decode    bool     // all of them, not only those that a resource needs
+
+	// Load reads the pack of a name; LoadPack if nil.
+	Load func(name string) (*policy.Pack, error)
 }
 
 // Policies are compiled packs.
@@ -53,8 +56,12 @@ func LoadPolicies(opts PolicyOptions) (*Policies, error) {
 		}
 		all = append(all, builtin...)
 	}
+	load := opts.Load
+	if load == nil {
+		load = LoadPack
+	}
 	for _, dir := range opts.Packs {
-		pack, err := LoadPack(dir)
+		pack, err := load(dir)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +91,12 @@ func LoadPack(dir string) (*policy.Pack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("policy pack: %w", err)
 	}
-	pack, err := policy.Load(tree, ".")
+	return LoadPackOf(tree, ".")
+}
+
+// LoadPackOf reads the pack in a directory of a tree.
+func LoadPackOf(tree source.Tree, dir string) (*policy.Pack, error) {
+	pack, err := policy.Load(tree, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -159,6 +159,9 @@ func (o *verifyCommand) judge(ctx context.Context, repo *git.Local, root string,
 	if trusted.Bootstrap, err = o.bootstrap(ctx, repo, span); err != nil {
 		return integrity.Result{}, err
 	}
+	if trusted.Approvals, err = statements(ctx, repo); err != nil {
+		return integrity.Result{}, err
+	}
 	policies, err := o.loadPolicies(ctx, repo, root, span)
 	if err != nil {
 		return integrity.Result{}, err
@@ -191,6 +194,15 @@ func (o *verifyCommand) bootstrap(ctx context.Context, repo *git.Local, span *sp
 		return nil, err
 	}
 	return integrity.LoadSigners(tree, filepath.Base(o.signers), "gpg")
+}
+
+// statements returns those that the repository has; there need not be any.
+func statements(ctx context.Context, repo *git.Local) (*integrity.Statements, error) {
+	tip, err := repo.Resolve(ctx, integrity.StatementsRef)
+	if _, missing := errors.AsType[*git.RevisionError](err); err != nil && !missing {
+		return nil, err
+	}
+	return integrity.NewStatements(repo, tip, nil), nil
 }
 
 // loadPolicies reads the policies that judge changes. Packs inside of the repository

@@ -85,16 +85,14 @@ func (p *Printer) survey(v *Verification, quiet bool) {
 			break
 		}
 		p.Printf("%s: %s", p.Paint(t.Decision.String()+" "+string(t.Code), Bold, decisionStyle(t.Decision)), v.extent(t))
-		p.hang("  ", 2, t.Title+". For example: "+t.message)
-		if len(t.Who) > 0 {
-			by := "by "
-			if t.claimed {
-				by = "in the name of "
-			}
-			p.hang("  ", 2, by+names(t.Who))
+		who := names(t.Who)
+		if t.claimed {
+			who = "in the name of " + who
 		}
-		if t.hint != "" {
-			p.hang("  ", 2, t.hint)
+		for _, row := range [][2]string{{"rule:", t.Title}, {"first:", t.message}, {"who:", who}, {"fix:", t.hint}} {
+			if row[1] != "" {
+				p.hang(fmt.Sprintf("  %-6s ", row[0]), 9, row[1])
+			}
 		}
 		p.Printf("")
 	}

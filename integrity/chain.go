@@ -33,6 +33,9 @@ type History interface {
 	// Blobs reads many files, and gives the size of each, or what is wrong with it.
 	Blobs(ctx context.Context, ids []string, each func(id string, size int64, err error) error) error
 	TreeSize(ctx context.Context, commit string) (git.TreeSize, error)
+	// PatchID is equal for commits that change the same lines, and empty if that is
+	// not known.
+	PatchID(ctx context.Context, commit string) (string, error)
 	// Merged compares a merge with what comes of making it again.
 	Merged(ctx context.Context, merge git.Merge) (git.Merged, error)
 }
@@ -74,6 +77,9 @@ type Trust struct {
 	// Approvals finds signed statements; nil if there are none to be had.
 	Approvals Approvals
 
+	// Logged are other commits that are known to have been accepted, as by a ledger
+	// that knows more than the state does: the tip must contain them as well.
+	Logged []string
 	// Branches are the last known tips of other branches, by ref. They serve
 	// to tell a branch that was replaced by another from one that was rewritten.
 	Branches map[string]string
@@ -102,6 +108,7 @@ type Result struct {
 	Problems []Problem  // oldest commit first
 	Verified []Verified // oldest first; commits with problems as well, if their signature proves a signer
 	Lost     []string   // newest first: commits that a rewrite removes, at most maxLost
+	Rewrite  *Rewrite   // what is known of a rewrite; nil if there is none, or if nothing is known
 	// Retry is set if a later Check may decide otherwise though nothing changed
 	// in the repository: a time-out, an object not yet there.
 	Retry bool
@@ -129,14 +136,19 @@ func Check(ctx context.Context, h History, t Trust, accepted, tip string, seen f
 	t.KeysDir = cmp.Or(t.KeysDir, DefaultKeysDir)
 	t.MaxCommits = cmp.Or(t.MaxCommits, DefaultMaxCommits)
 	now := time.Now()
-	c := &checker{h: h, trust: t, seen: func(commit string) time.Time {
-		if seen != nil {
-			if at := seen(commit); !at.IsZero() {
-				return at
-			}
+	c := &checker{h: h, trust: t}
+	c.known = func(commit string) time.Time {
+		if seen == nil {
+			return time.Time{}
+		}
+		return seen(commit)
+	}
+	c.seen = func(commit string) time.Time {
+		if at := c.known(commit); !at.IsZero() {
+			return at
 		}
 		return now
-	}}
+	}
 	c.result.Accepted = accepted
 	if err := c.run(ctx, tip); err != nil {
 		c.internal(err)
@@ -151,6 +163,7 @@ type checker struct {
 	h      History
 	trust  Trust
 	seen   func(string) time.Time
+	known  func(string) time.Time // as seen, but zero if nobody knows
 	result Result
 
 	signers *Signers            // in force: those of the last accepted mainline commit
@@ -211,10 +224,23 @@ func (c *checker) run(ctx context.Context, tip string) error {
 			return err
 		}
 	} else if from != "" {
-		if ok, err := c.forward(ctx, from, tip); !ok || err != nil || from == tip {
-			return err
+		for _, old := range append([]string{from}, c.trust.Logged...) {
+			if p, err := c.forward(ctx, old, tip); err != nil {
+				return err
+			} else if p != nil {
+				return c.rewritten(ctx, old, tip, *p)
+			}
+		}
+		if from == tip {
+			return nil
 		}
 	}
+	return c.since(ctx, from, from, tip)
+}
+
+// since verifies the commits that tip has and from has not, by the signers of from.
+// The first of the line has the parent part, which is from unless it was rewritten.
+func (c *checker) since(ctx context.Context, from, part, tip string) error {
 	ids, err := c.h.Range(ctx, from, tip)
 	if err != nil {
 		return err
@@ -246,7 +272,7 @@ func (c *checker) run(ctx context.Context, tip string) error {
 	if err := c.complete(ctx, from, tip, commits); err != nil {
 		return err
 	}
-	steps, err := c.steps(ctx, from, tip, ids, commits)
+	steps, err := c.steps(ctx, from, part, tip, ids, commits)
 	if err != nil {
 		return err
 	}

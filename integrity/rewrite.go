@@ -2,9 +2,7 @@ package integrity
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 )
 
 // maxLost bounds how many lost commits are listed, and maxSubjects how many of
@@ -14,53 +12,59 @@ const (
 	maxSubjects = 5
 )
 
-// forward checks that a branch only grew since a commit was accepted. If not,
-// it is held, and told in which way: gone back, replaced or rewritten.
-func (c *checker) forward(ctx context.Context, accepted, tip string) (bool, error) {
+// forward checks that a branch only grew since a commit was accepted. If not, it
+// returns the problem that tells in which way: gone back, replaced or rewritten.
+func (c *checker) forward(ctx context.Context, accepted, tip string) (*Problem, error) {
 	if accepted == tip {
-		return true, nil
+		return nil, nil
 	}
 	grew, err := c.h.IsAncestor(ctx, accepted, tip)
 	if err != nil {
 		if _, gone := c.h.Commit(ctx, accepted); isGone(gone) && !isShallow(err) {
-			c.add(problem(HistRewrite, hintRewrite,
-				"the branch was rewritten: %s, which was accepted, no longer exists in the repository", short(accepted)))
-			return false, nil
+			p := problem(HistRewrite, hintRewrite,
+				"the branch was rewritten: %s, which was accepted, no longer exists in the repository", short(accepted))
+			return &p, nil
 		}
-		return false, err
+		return nil, err
 	}
 	if grew {
-		return true, nil
+		return nil, nil
 	}
 	lost, err := c.h.Range(ctx, tip, accepted)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	back, err := c.h.IsAncestor(ctx, tip, accepted)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	lost, err = c.newestFirst(ctx, lost, tip, accepted)
 	if err != nil {
-		return false, err
+		return nil, err
+	}
+	added, err := c.h.Range(ctx, accepted, tip)
+	if err != nil {
+		return nil, err
 	}
 	c.result.Lost = lost[:min(len(lost), maxLost)]
-	text, err := c.describeLost(ctx, lost)
-	if err != nil {
-		return false, err
+	c.result.Rewrite = &Rewrite{Old: accepted, New: tip}
+	if c.result.Rewrite.Lost, err = c.rangeDiff(ctx, lost, added); err != nil {
+		return nil, err
 	}
+	text := describeLost(c.result.Rewrite.Lost, len(lost))
+	var p Problem
 	switch other := c.branchAt(tip); {
 	case back:
-		c.add(problem(RefRollback, "If going back is wanted, commit the older content on top (git revert), or pin the commit as verify.root.",
-			"the branch went back from %s to %s and loses %s", short(accepted), short(tip), text))
+		p = problem(RefRollback, "If going back is wanted, commit the older content on top (git revert), or pin the commit as verify.root.",
+			"the branch went back from %s to %s and loses %s", short(accepted), short(tip), text)
 	case other != "":
-		c.add(problem(RefTeleport, hintRewrite,
-			"the branch was replaced by the commit of %s: it moved from %s to %s and loses %s", quoted(other), short(accepted), short(tip), text))
+		p = problem(RefTeleport, hintRewrite,
+			"the branch was replaced by the commit of %s: it moved from %s to %s and loses %s", quoted(other), short(accepted), short(tip), text)
 	default:
-		c.add(problem(HistRewrite, hintRewrite,
-			"the branch was rewritten from %s to %s and loses %s%s", short(accepted), short(tip), text, c.sameContent(ctx, accepted, tip)))
+		p = problem(HistRewrite, hintRewrite,
+			"the branch was rewritten from %s to %s and loses %s%s", short(accepted), short(tip), text, c.sameContent(ctx, accepted, tip))
 	}
-	return false, nil
+	return &p, nil
 }
 
 const hintRewrite = "Put the branch back and add what is new on top; if the rewrite is wanted, pin a commit of the new history as verify.root."
@@ -99,30 +103,6 @@ func (c *checker) newestFirst(ctx context.Context, lost []string, from, to strin
 	}
 	slices.Sort(rest)
 	return append(line, rest...), nil
-}
-
-func (c *checker) describeLost(ctx context.Context, lost []string) (string, error) {
-	var subjects []string
-	for _, id := range lost[:min(len(lost), maxSubjects)] {
-		commit, err := c.h.Commit(ctx, id)
-		switch {
-		case err == nil:
-			subjects = append(subjects, fmt.Sprintf("%s %s", short(id), quoted(commit.Subject())))
-		case ctx.Err() != nil:
-			return "", err
-		default:
-			subjects = append(subjects, short(id))
-		}
-	}
-	noun := "commits"
-	if len(lost) == 1 {
-		noun = "commit"
-	}
-	text := fmt.Sprintf("%d %s: %s", len(lost), noun, strings.Join(subjects, ", "))
-	if len(lost) > maxSubjects {
-		text += ", …"
-	}
-	return text, nil
 }
 
 // sameContent adds that two commits hold the same files, if they do: the

@@ -61,6 +61,7 @@ type Signer struct {
 
 	emails []string
 	seen   time.Time // of a statement: when it and what it is about were first known
+	reason string    // of an acknowledgement
 }
 
 // Owns reports whether an e-mail is bound to the signer. Addresses are

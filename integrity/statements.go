@@ -140,7 +140,7 @@ func (st *signedStatement) holds(q Question, seen time.Time) (Signer, string) {
 	if p != nil {
 		return no("does not count: %s", p.Message)
 	}
-	signer.seen = at
+	signer.seen, signer.reason = at, st.Reason
 	return signer, ""
 }
 

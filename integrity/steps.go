@@ -16,7 +16,7 @@ type step struct {
 // steps cuts the range at those mainline commits that descend from what was
 // accepted. The others, which only a merge "the wrong way round" brings, came
 // in by the first that does.
-func (c *checker) steps(ctx context.Context, from, tip string, ids []string, commits map[string]loaded) ([]step, error) {
+func (c *checker) steps(ctx context.Context, from, part, tip string, ids []string, commits map[string]loaded) ([]step, error) {
 	line, err := c.h.FirstParents(ctx, from, tip)
 	if err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func (c *checker) steps(ctx context.Context, from, tip string, ids []string, com
 	if err := isLine(line, commits); err != nil {
 		return nil, err
 	}
-	start, err := c.firstDescendant(ctx, from, line, commits)
+	start, err := c.firstDescendant(ctx, part, line, commits)
 	if err != nil {
 		return nil, err
 	}

@@ -105,7 +105,7 @@ func badName(name string) string {
 		return "holds a slash or backslash"
 	case strings.ContainsFunc(name, unicode.IsControl):
 		return "holds a control character"
-	case isGitDir(name):
+	case IsGitDir(name):
 		return "stands for .git on some systems"
 	}
 	return ""
@@ -125,10 +125,24 @@ func plainName(name string) bool {
 	return name != ""
 }
 
-// isGitDir reports names that some file systems take for .git: without regard to
+// IsGitDir reports names that some file systems take for .git: without regard to
 // case, with NTFS's short name, ignored ends and streams, or with characters that
 // HFS+ ignores.
-func isGitDir(name string) bool {
+func IsGitDir(name string) bool { return standsFor(name, ".git", "git~1") }
+
+// IsModulesFile reports names that some file systems take for .gitmodules.
+func IsModulesFile(name string) bool {
+	return standsFor(name, ".gitmodules", "gitmod~1", "gitmod~2", "gitmod~3", "gitmod~4") || shortModules(strings.ToLower(name))
+}
+
+// shortModules reports the names that NTFS gives where the short ones are taken: gi7eba
+// and a number.
+func shortModules(name string) bool {
+	rest, ok := strings.CutPrefix(name, "gi7eb")
+	return ok && len(name) == 8 && strings.Contains(rest, "~")
+}
+
+func standsFor(name string, names ...string) bool {
 	name = strings.Map(func(r rune) rune {
 		if r >= 0x200c && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x206a && r <= 0x206f || r == 0xfeff {
 			return -1
@@ -137,5 +151,5 @@ func isGitDir(name string) bool {
 	}, name)
 	name, _, _ = strings.Cut(name, ":")
 	name = strings.TrimRight(name, " .")
-	return strings.EqualFold(name, ".git") || strings.EqualFold(name, "git~1")
+	return slices.ContainsFunc(names, func(one string) bool { return strings.EqualFold(name, one) })
 }

@@ -78,7 +78,8 @@ type Trust struct {
 	Approvals Approvals
 
 	// Logged are other commits that are known to have been accepted, as by a ledger
-	// that knows more than the state does: the tip must contain them as well.
+	// that knows more than the state does: the tip must contain them as well. Each
+	// takes a process or two.
 	Logged []string
 	// Branches are the last known tips of other branches, by ref. They serve
 	// to tell a branch that was replaced by another from one that was rewritten.
@@ -224,15 +225,8 @@ func (c *checker) run(ctx context.Context, tip string) error {
 			return err
 		}
 	} else if from != "" {
-		for _, old := range append([]string{from}, c.trust.Logged...) {
-			if p, err := c.forward(ctx, old, tip); err != nil {
-				return err
-			} else if p != nil {
-				return c.rewritten(ctx, old, tip, *p)
-			}
-		}
-		if from == tip {
-			return nil
+		if grew, err := c.grew(ctx, from, tip); !grew || err != nil || from == tip {
+			return err
 		}
 	}
 	return c.since(ctx, from, from, tip)
@@ -431,8 +425,12 @@ func (c *checker) content(ctx context.Context, j *judged) ([]Problem, error) {
 	}
 	j.changes = set.own
 	problems, err := c.treeRules(ctx, j, set)
-	if err != nil || len(j.commit.Parents) < 2 {
-		return problems, err
+	if err != nil {
+		p, err := c.fault(j.commit.ID, ObjMalformed, "the commit's tree is not accepted", err)
+		return asList(p), err
+	}
+	if len(j.commit.Parents) < 2 {
+		return problems, nil
 	}
 	more, err := c.merged(ctx, j.commit.Commit)
 	return append(problems, more...), err

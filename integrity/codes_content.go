@@ -33,6 +33,27 @@ var contentCodes = []*Explanation{
 		References:  []string{docFsck},
 	}, Example: "ten trees, each of which holds the next one ten times"},
 	{Rule: finding.Rule{
+		ID: "TREE_SYMLINK", Title: "Links stay inside the repository, and replace nothing that protects it", Severity: finding.High,
+		Why:         "Whoever renders or builds from a work tree follows the link: to files of the machine, to the directory of Git, or away from a policy to another file that fewer people guard. Git stores and fetches any target without a word.",
+		Remediation: "Replace the link by a file, or by a link that goes up first and down then, within the repository.",
+		Controls:    []string{"NIST-800-53/SI-10"},
+		References:  []string{docFsck},
+	}, Example: "ln -s /etc/passwd values.yaml && git add values.yaml && git commit -S -m values"},
+	{Rule: finding.Rule{
+		ID: "TREE_SUBMODULE", Title: "Nothing comes from repositories that nobody verified", Severity: finding.High,
+		Why:         "A submodule is an id and a URL: its files were neither signed nor reviewed here. A URL, path or name in .gitmodules can be made to run programs where it is cloned. Holdfast never reads submodules; other programs do.",
+		Remediation: "Copy what is needed into the repository. Where submodules are wanted, a rule of the trust file for .gitmodules says who decides about them: what they approve is told, and passes.",
+		Controls:    []string{"CICD-SEC-3", "NIST-800-53/SR-3"},
+		References:  []string{docModules},
+	}, Example: "git update-index --add --cacheinfo 160000,$commit,vendor/x && git commit -S -m x"},
+	{Rule: finding.Rule{
+		ID: "TREE_ATTR", Title: "Files are what they seem to be", Severity: finding.High,
+		Why:         "Attributes make a work tree or an archive hold something else than the repository (filter, ident, working-tree-encoding, export-ignore, export-subst), or hide changes from those who review them (-diff, linguist-generated). Holdfast reads what is signed; a pipeline beside it may not.",
+		Remediation: "Take the attribute away, or limit its pattern to files that are never deployed, such as *.png.",
+		Controls:    []string{"CICD-SEC-4", "NIST-800-53/SI-7"},
+		References:  []string{docAttributes},
+	}, Example: "echo 'apps/** export-ignore' >> .gitattributes"},
+	{Rule: finding.Rule{
 		ID: "SAFEGUARD_REMOVED", Title: "Nothing that protects is taken away", Severity: finding.Critical,
 		Why:         "The commit weakens a check, a policy, CODEOWNERS, a waiver list, a hook or a protection in the cluster. The signature is good; it says who did it, not that it was right. Attacks begin here: first the alarm, then the house.",
 		Remediation: "Put it back. If it is really to go, the trust file asks for approvals of such paths: with these it passes.",
@@ -47,5 +68,10 @@ var contentCodes = []*Explanation{
 		References:  []string{docRevert},
 	}, Example: "git revert --no-edit 4be1c77    # 'SECURITY: drop root', with the title 'tidy'"},
 }
+
+const (
+	docModules    = "https://git-scm.com/docs/gitmodules"
+	docAttributes = "https://git-scm.com/docs/gitattributes"
+)
 
 const docHashTransition = "https://git-scm.com/docs/hash-function-transition"

@@ -93,7 +93,11 @@ func (l *lab) fetch() {
 	l.t.Helper()
 	_, err := l.mirror.Fetch(l.ctx, "refs/heads/main")
 	if _, refused := errors.AsType[*git.MalformedError](err); refused {
-		cmd := exec.Command("git", "--git-dir="+l.dir, "hash-object", "-t", "commit", "--literally", "-w", "--stdin")
+		cmd := exec.Command("git", "--git-dir="+l.dir, "fetch", "-q", "--no-tags", l.FileURL(), "+refs/heads/main:refs/forced")
+		if cmd.Run() == nil {
+			return
+		}
+		cmd = exec.Command("git", "--git-dir="+l.dir, "hash-object", "-t", "commit", "--literally", "-w", "--stdin")
 		cmd.Stdin = bytes.NewReader(l.Raw(l.Head()))
 		_, err = cmd.Output()
 	}

@@ -60,6 +60,10 @@ const (
 	ObjMalformed Code = "OBJ_MALFORMED"
 	TreePath     Code = "TREE_PATH"
 	TreeLimit    Code = "TREE_LIMIT"
+	// A link that leads out of the repository, or stands where protection should.
+	TreeSymlink   Code = "TREE_SYMLINK"
+	TreeSubmodule Code = "TREE_SUBMODULE" // what no signature of this repository covers
+	TreeAttr      Code = "TREE_ATTR"      // attributes by which others see another content
 
 	// HashCollision is an object that was made to share its id with another.
 	HashCollision Code = "HASH_COLLISION"

@@ -14,9 +14,6 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-// treeAttr is the code for what hides files from reviews.
-const treeAttr integrity.Code = "TREE_ATTR"
-
 // Report is what was found out about a step.
 type Report struct {
 	Changes  []Change
@@ -102,11 +99,11 @@ func Resources(changes []Change, step Step) []*resource.Resource {
 // refused unless enough people approved it, the rest is told.
 func problem(f *finding.Finding, path string, step Step) integrity.Problem {
 	p := integrity.Problem{
-		Code: integrity.SafeguardRemoved, Decision: integrity.Warn, Commit: step.Commit,
+		Code: integrity.SafeguardRemoved, Decision: integrity.Warn, Commit: step.Commit, Path: path,
 		Message: fmt.Sprintf("%s (%s)", f.Message, f.Rule.ID), Hint: f.Rule.Remediation,
 	}
 	if f.Subject.Kind == string(Attributes) {
-		p.Code = treeAttr
+		p.Code = integrity.TreeAttr
 	}
 	if f.Severity >= finding.High && (step.Approved == nil || !step.Approved(path)) {
 		p.Decision = p.Code.Decision()

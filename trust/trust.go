@@ -176,6 +176,13 @@ func (t *Trust) Rules(path string) []*PathRule {
 	return rules
 }
 
+// Protects reports whether a rule names a path by more than a pattern for all paths.
+func (t *Trust) Protects(path string) bool {
+	return slices.ContainsFunc(t.Rules(path), func(rule *PathRule) bool {
+		return slices.ContainsFunc(rule.patterns, func(p pattern) bool { return !slices.Equal(p, pattern{"**"}) && p.match(path) }) || rule == &ownRule
+	})
+}
+
 // Ref returns what holds for a full ref name: the first rule of the file that
 // matches, or the strictest one.
 func (t *Trust) Ref(name string) Ref {

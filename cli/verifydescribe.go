@@ -64,7 +64,7 @@ func (o *verifyCommand) advise(ctx context.Context, repo *git.Local, span *span,
 	case err == nil && signers.Policy() != nil:
 		v.Anchor = trust.Path
 	case err == nil && !o.dryRun:
-		v.Notes = append(v.Notes, fmt.Sprintf("There is no %s, so whoever is listed may change everything: `holdfast trust init` writes one.", trust.Path))
+		v.Notes = append(v.Notes, fmt.Sprintf("No %s: whoever is listed may change everything. `holdfast trust init` writes one.", trust.Path))
 	}
 	if !o.dryRun || v.Decision == integrity.Allow && err == nil && signers.Policy() != nil {
 		return nil

@@ -103,7 +103,7 @@ func (p *Printer) survey(v *Verification, quiet bool) {
 	}
 	p.hang("", 0, text+"; the decision would be "+v.Decision.String()+".", Bold)
 	for _, note := range v.Notes {
-		indent := len(note) - len(strings.TrimLeft(note, " "))
+		indent := len(note) - len(strings.TrimLeft(note, " *"))
 		p.hang(note[:indent], indent, note[indent:])
 	}
 }

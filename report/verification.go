@@ -109,7 +109,7 @@ func VerificationText(w io.Writer, v *Verification, opts TextOptions) error {
 		return p.Err()
 	}
 	p.hang("", 0, v.conclusion(), Bold)
-	if !v.Decision.Passes() && v.Accepted != "" {
+	if !v.Decision.Passes() && v.Accepted != "" && v.Accepted != v.From {
 		p.hang("", 0, fmt.Sprintf("What is up to %.12s may be deployed.", v.Accepted))
 	}
 	for _, note := range v.Notes {

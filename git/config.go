@@ -200,6 +200,7 @@ func (p *configParser) value() (string, error) {
 		case !quoted && (c == ';' || c == '#'):
 			comment = true
 		case c == '\\':
+			trim = len(out)
 			c = p.next()
 			switch c {
 			case '\n', configEnd:

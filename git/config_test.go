@@ -20,7 +20,7 @@ var modules = []string{
 	"\ufeff[core]\n; x\n# y\n\tignoreCase = true # yes\n",
 	"[a]\nb = \"x # y\"\t\n c = \\n\\t\\b\\\\\\\"\n",
 	"[a b]\n", "[a \"b\nc\"]\n", "[a]\n1 = 2\n", "[a]\nb c\n", "[a]\nb = \\x\n", "[a]\nb = \"x\n", "x = y\n", "[a", "[a]\nb =   \n", "[A \"B\"]\nC-d=E\n", "[a]\nb = x\r", "[ \"a\"]\nb\n",
-	"[a.b \"c\"]\nd = e\n", "[a.]\nb = c\n", "[.a]\nb = c\n", "[]\na = b\n", "[a]b\n", "[a]]\n", "[a]\nb = \"\" x \"\"  \n", "[a]\nb == c\n", "[a]\n-b = c\n", "[a]\nb- = c\n", "[a]\nb\t\v= c\n",
+	"[a.b \"c\"]\nd = e\n", "[a.]\nb = c\n", "[.a]\nb = c\n", "[]\na = b\n", "[a]b\n", "[a]]\n", "[a]\nb = \"\" x \"\"  \n", "[a]\nb == c\n", "[a]\n-b = c\n", "[a]\nb- = c\n", "[a]\nb\t\v= c\n", "a = 0 \\", "a = 0 \\\n \n",
 }
 
 func TestConfigAgreesWithGit(t *testing.T) {

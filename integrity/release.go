@@ -45,6 +45,18 @@ func (c *checker) release(ctx context.Context, old, tip string, p *Problem) (boo
 	if policy == nil || c.trust.Ref == "" {
 		return false, nil
 	}
+	for _, logged := range c.trust.Logged {
+		for i, in := range []string{old, tip} {
+			if kept, err := c.contains(ctx, in, logged); err != nil {
+				return false, err
+			} else if kept {
+				break
+			} else if i == 1 {
+				p.Hint = fmt.Sprintf("Put the branch back: %s, which was accepted as well, is in neither history.", short(logged))
+				return false, nil
+			}
+		}
+	}
 	rule := policy.Ref(c.trust.Ref)
 	if rule.Rewrite == "deny" {
 		p.Decision, p.Hint = Deny, fmt.Sprintf("Put the branch back and add what is new on top: %s allows no rewrite of %s.", policy.File(), quoted(c.trust.Ref))

@@ -12,6 +12,51 @@ const (
 	maxSubjects = 5
 )
 
+// grew reports whether the branch only grew since commits were accepted, and there is
+// nothing more to say: a rewrite is judged here. Of several commits that are lost, the
+// one that contains the others tells.
+func (c *checker) grew(ctx context.Context, accepted, tip string) (bool, error) {
+	old := accepted
+	var p *Problem
+	for _, id := range append([]string{accepted}, c.trust.Logged...) {
+		if p != nil {
+			newer, err := c.contains(ctx, id, old)
+			if err != nil {
+				return false, err
+			}
+			if !newer || id == old {
+				continue
+			}
+		}
+		found, err := c.forward(ctx, id, tip)
+		if err != nil {
+			return false, err
+		}
+		if found != nil {
+			old, p = id, found
+		}
+	}
+	if p == nil {
+		return true, nil
+	}
+	return false, c.rewritten(ctx, old, tip, *p)
+}
+
+// contains reports whether a commit has another one as an ancestor; one that is gone
+// has none that anybody could tell.
+func (c *checker) contains(ctx context.Context, commit, ancestor string) (bool, error) {
+	ok, err := c.h.IsAncestor(ctx, ancestor, commit)
+	if err != nil && !isShallow(err) {
+		if _, gone := c.h.Commit(ctx, commit); isGone(gone) {
+			return false, nil
+		}
+		if _, gone := c.h.Commit(ctx, ancestor); isGone(gone) {
+			return false, nil
+		}
+	}
+	return ok, err
+}
+
 // forward checks that a branch only grew since a commit was accepted. If not, it
 // returns the problem that tells in which way: gone back, replaced or rewritten.
 func (c *checker) forward(ctx context.Context, accepted, tip string) (*Problem, error) {
@@ -21,6 +66,7 @@ func (c *checker) forward(ctx context.Context, accepted, tip string) (*Problem, 
 	grew, err := c.h.IsAncestor(ctx, accepted, tip)
 	if err != nil {
 		if _, gone := c.h.Commit(ctx, accepted); isGone(gone) && !isShallow(err) {
+			c.result.Rewrite = nil
 			p := problem(HistRewrite, hintRewrite,
 				"the branch was rewritten: %s, which was accepted, no longer exists in the repository", short(accepted))
 			return &p, nil

@@ -170,16 +170,17 @@ func TestAction(t *testing.T) {
 	}
 }
 
+// gitlabJobs are those of our template.
+type gitlabJobs map[string]struct {
+	Variables map[string]string
+	Script    []string
+	Artifacts struct{ Reports map[string]string }
+}
+
 func TestGitLabTemplate(t *testing.T) {
-	var template struct {
-		Holdfast struct {
-			Variables map[string]string
-			Script    []string
-			Artifacts struct{ Reports map[string]string }
-		}
-	}
+	var template gitlabJobs
 	unmarshal(t, gitlabFile, &template)
-	job := template.Holdfast
+	job := template["holdfast"]
 	var env []string
 	for name, value := range job.Variables {
 		env = append(env, name+"="+value)
@@ -204,6 +205,63 @@ func TestGitLabTemplate(t *testing.T) {
 	}
 	if s := p.read(t, job.Artifacts.Reports["junit"]); !strings.Contains(s, `file="new.yaml"`) {
 		t.Errorf("the tests are %s", s)
+	}
+}
+
+// TestPipelinesVerify runs the steps that verify commits. Nobody signs here: the tip of
+// a branch without commits of its own passes, and every other one is refused.
+func TestPipelinesVerify(t *testing.T) {
+	var action struct {
+		Runs struct {
+			Steps []struct {
+				ID, Run string
+				Env     map[string]string
+			}
+		}
+	}
+	unmarshal(t, actionFile, &action)
+	step := action.Runs.Steps[1]
+	var template gitlabJobs
+	unmarshal(t, gitlabFile, &template)
+	job := template["holdfast-verify"]
+	p := newPipeline(t)
+	p.sh(t, nil, `mkdir .holdfast && echo 'a@example.com namespaces="git" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAII0CUcgJUjt73YAf/iT1Wqs9Z6G21w9pVP6AIYtztY++' >.holdfast/allowed_signers`)
+	p.sh(t, nil, `git add -A && git commit -q -m signers && git remote add origin "$PWD" && git checkout -q -b change && git fetch -q origin`)
+	github := func(base string) []string {
+		env := []string{"GITHUB_STEP_SUMMARY=summary", "GITHUB_OUTPUT=output", "SARIF=verify.sarif", "HOLDFAST=holdfast", "HEAD_COMMIT=change", "BASE=" + base}
+		if len(step.Env) != 4 {
+			t.Errorf("the step takes %v", step.Env)
+		}
+		return env
+	}
+	gitlab := []string{"CI_MERGE_REQUEST_TARGET_BRANCH_NAME=main", "CI_COMMIT_SHA=change", "HOLDFAST=holdfast"}
+	if out, code := p.run(t, github("origin/main"), step.Run); code != 0 {
+		t.Errorf("nothing to verify on GitHub: exit code %d\n%s", code, out)
+	}
+	if out, code := p.run(t, gitlab, strings.Join(job.Script, "\n")); code != 0 {
+		t.Errorf("nothing to verify on GitLab: exit code %d\n%s", code, out)
+	}
+	p.change(t, "new", "privileged: true")
+	out, code := p.run(t, github("origin/main"), step.Run)
+	if code != 1 || !strings.Contains(out, "::error file=new.yaml,line=1,") {
+		t.Errorf("an unsigned commit on GitHub: exit code %d\n%s", code, out)
+	}
+	if s := p.read(t, "output"); !strings.Contains(s, "sarif=verify.sarif\nexit-code=1\n") {
+		t.Errorf("the outputs are %s", s)
+	}
+	if s := p.read(t, "summary"); !strings.Contains(s, "SIG&#95;MISSING") {
+		t.Errorf("the summary is %s", s)
+	}
+	for _, base := range []string{"origin/nowhere", ""} {
+		if out, code := p.run(t, github(base), step.Run); code != 2 || !strings.Contains(out, "::error") {
+			t.Errorf("without the base %q: exit code %d\n%s", base, code, out)
+		}
+	}
+	if out, code := p.run(t, gitlab, strings.Join(job.Script, "\n")); code != 1 || !strings.Contains(out, "deny SIG_MISSING") {
+		t.Errorf("an unsigned commit on GitLab: exit code %d\n%s", code, out)
+	}
+	if s := p.read(t, job.Artifacts.Reports["codequality"]); !strings.Contains(s, `"check_name": "SIG_MISSING"`) {
+		t.Errorf("the report is %s", s)
 	}
 }
 

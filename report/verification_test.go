@@ -38,7 +38,7 @@ func aVerification() *Verification {
 		Notes: []string{"There is no trust file."},
 	}
 	v.Result = integrity.Result{
-		Decision: integrity.Deny, Accepted: commitID(1), Problems: problems,
+		Decision: integrity.Deny, Accepted: commitID(2), Problems: problems,
 		Verified: []integrity.Verified{{Commit: commitID(4), Signer: integrity.Signer{Identity: "bob@example.com", Key: "SHA256:x"}, Payload: strings.Repeat("0", 64)}},
 		Lost:     []string{commitID(7)},
 	}

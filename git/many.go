@@ -73,6 +73,22 @@ func (m *Mirror) Ahead(ctx context.Context, commits []*Commit) {
 	_ = m.trees.loadAll(ctx, ids)
 }
 
+// FilesAhead reads files that are asked for soon, by their ids, and gives the content
+// of those that have at most maxAhead bytes. As Ahead, it is no more than a help.
+func (m *Mirror) FilesAhead(ctx context.Context, ids []string, each func(id string, content []byte)) {
+	_ = m.batch.read(ctx, ids, maxAhead, func(o object) error {
+		if o.kind == "blob" && o.content != nil {
+			each(o.id, o.content)
+		}
+		return nil
+	})
+}
+
+// FilesAhead is that of Mirror.
+func (l *Local) FilesAhead(ctx context.Context, ids []string, each func(id string, content []byte)) {
+	l.m.FilesAhead(ctx, ids, each)
+}
+
 // Commits is that of Mirror, as are the others.
 func (l *Local) Commits(ctx context.Context, ids []string, each func(id string, c *Commit, err error) error) error {
 	return l.m.Commits(ctx, ids, each)

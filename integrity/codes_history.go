@@ -77,6 +77,48 @@ var historyCodes = []*Explanation{
 		References:  []string{docPush},
 	}, Example: "git push --force origin feature:main"},
 	{Rule: finding.Rule{
+		ID: "REF_DELETED", Title: "A branch that is followed stays", Severity: finding.High,
+		Why:         "The branch that is deployed from is gone. Who makes it anew later can begin with any commit, and whoever has no memory takes that for the first one. Here it is compared with what was there last.",
+		Remediation: "Push the branch again as it was. If it is not to be followed any more, take it out of the configuration.",
+		Controls:    []string{"NIST-800-53/AU-9", "NIST-800-53/SI-7"},
+		References:  []string{docPush},
+	}, Example: "git push origin :main"},
+	{Rule: finding.Rule{
+		ID: "REF_RETARGET", Title: "A name leads where it always led", Severity: finding.High,
+		Why:         "The default branch of the server, or a name that leads to another one, was pointed elsewhere. Whoever follows the name now deploys another branch, without one commit that anybody could review.",
+		Remediation: "Find out who changed it, and put it back. Name the branch in full: refs/heads/main.",
+		Controls:    []string{"CICD-SEC-1", "NIST-800-53/CM-3"},
+		References:  []string{docSymbolicRef},
+	}, Example: "git symbolic-ref HEAD refs/heads/dev    # on the server"},
+	{Rule: finding.Rule{
+		ID: "REF_NAME", Title: "Names of refs mean one thing", Severity: finding.High,
+		Why:         "A ref that is named like an object id, like HEAD, like an option, or like another one in another case is taken for something else by some program. So people look at one thing and deploy another one.",
+		Remediation: "Delete the ref, and push it under a plain name.",
+		Controls:    []string{"NIST-800-53/SI-10"},
+		References:  []string{docRefFormat, docRevisions},
+	}, Example: "git push origin main:refs/heads/HEAD\ngit push origin main:refs/heads/-x"},
+	{Rule: finding.Rule{
+		ID: "FREEZE", Title: "What is new is served", Severity: finding.High,
+		Why:         "It is known from elsewhere that there is a newer commit, and the server still serves the old one. Somebody between us can hold back the fix of a hole in this way, with nothing but good signatures.",
+		Remediation: "Compare with the server by another way, such as another network or a mirror. Look at proxies and caches on the way.",
+		Controls:    []string{"NIST-800-53/SC-8", "NIST-800-53/SI-7"},
+		References:  []string{docUpdateFramework},
+	}, Example: "a proxy answers git fetch with what it was last week"},
+	{Rule: finding.Rule{
+		ID: "EQUIVOCATION", Title: "Everybody is served the same", Severity: finding.High,
+		Why:         "Two who asked for one branch were given histories that do not fit together. A server that is broken into shows reviewers a clean one, and the cluster another one.",
+		Remediation: "Keep both checkpoints: they are the proof. Deploy nothing until it is known which of the two is right, and who made the other one.",
+		Controls:    []string{"NIST-800-53/AU-10", "NIST-800-53/SI-7"},
+		References:  []string{docTransparency, docUpdateFramework},
+	}, Example: "one operator sees main at 4be1c77, another one at 9f2c1e4, and neither is part of the other"},
+	{Rule: finding.Rule{
+		ID: "STATE_ROLLBACK", Title: "What was recorded stays recorded", Severity: finding.High,
+		Why:         "Our own record is shorter than a checkpoint that was made of it: it was lost, restored from an old copy, or cut. With the memory gone, an old commit would look like a new one.",
+		Remediation: "Restore the newest copy of the ledger, and compare: `holdfast ledger verify --checkpoint FILE`. Begin anew only with a commit that you have reviewed.",
+		Controls:    []string{"NIST-800-53/AU-9", "NIST-800-53/AU-10"},
+		References:  []string{docTransparency},
+	}, Example: "cp /backup/last-month/ledger/* state/ledger/"},
+	{Rule: finding.Rule{
 		ID: "TAG_MOVED", Title: "A tag stays where it is", Severity: finding.Critical,
 		Why:         "Whoever deploys by a version believes that it is the same today as when it was tested. A tag that moved brings other content under a trusted name, even when its signature is good.",
 		Remediation: "Put the tag back on what it was, and release the new content under a new name.",
@@ -125,5 +167,9 @@ const (
 	docMergeTree       = "https://git-scm.com/docs/git-merge-tree"
 	docShow            = "https://git-scm.com/docs/git-show"
 	docTag             = "https://git-scm.com/docs/git-tag"
+	docSymbolicRef     = "https://git-scm.com/docs/git-symbolic-ref"
+	docRefFormat       = "https://git-scm.com/docs/git-check-ref-format"
+	docRevisions       = "https://git-scm.com/docs/gitrevisions"
+	docTransparency    = "https://www.rfc-editor.org/rfc/rfc9162"
 	docUpdateFramework = "https://theupdateframework.github.io/specification/latest/"
 )

@@ -1,12 +1,13 @@
 package integrity_test
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -16,19 +17,28 @@ import (
 	"github.com/holdfast-dev/holdfast/integrity"
 )
 
-// declaredCodes returns the values of all constants of type Code.
+// declaredCodes returns the values of all constants of type Code, in all packages.
 func declaredCodes(t *testing.T) map[string]bool {
 	t.Helper()
 	all := map[string]bool{}
-	names, err := fs.Glob(os.DirFS("."), "*.go")
+	names, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range names {
-		if strings.HasSuffix(name, "_test.go") {
+	others, err := filepath.Glob("../*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(names, others...) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own := filepath.Dir(name) == "."
+		if strings.HasSuffix(name, "_test.go") || !own && !bytes.Contains(text, []byte("integrity.Code = ")) {
 			continue
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,8 +47,14 @@ func declaredCodes(t *testing.T) map[string]bool {
 			if !ok || len(spec.Values) == 0 {
 				return true
 			}
-			typ, ok := spec.Type.(*ast.Ident)
-			if !ok || typ.Name != "Code" {
+			var typ string
+			switch of := spec.Type.(type) {
+			case *ast.Ident:
+				typ = of.Name
+			case *ast.SelectorExpr:
+				typ = of.Sel.Name
+			}
+			if typ != "Code" {
 				return true
 			}
 			for _, v := range spec.Values {

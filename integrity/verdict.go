@@ -72,12 +72,19 @@ const (
 	HistLimit   Code = "HIST_LIMIT" // more to verify than the limit
 	RefRollback Code = "REF_ROLLBACK"
 	RefTeleport Code = "REF_TELEPORT"
+	RefDeleted  Code = "REF_DELETED"
+	RefRetarget Code = "REF_RETARGET" // a name leads to another ref than before
+	RefName     Code = "REF_NAME"     // a name that programs take for something else
 	RepoShallow Code = "REPO_SHALLOW" // our copy lacks the history that is asked about
 	MergeShape  Code = "MERGE_SHAPE"
 	MergeEvil   Code = "MERGE_EVIL"  // holds what neither parent has
 	MergeDrops  Code = "MERGE_DROPS" // has not what one parent changed
 	// A person had to choose, since git could not.
 	MergeConflict Code = "MERGE_CONFLICT"
+
+	Freeze        Code = "FREEZE"         // nothing new is served, though there is something
+	Equivocation  Code = "EQUIVOCATION"   // others are served something else
+	StateRollback Code = "STATE_ROLLBACK" // our own record is older than what is known of it
 
 	TagMoved     Code = "TAG_MOVED"
 	TagDowngrade Code = "TAG_DOWNGRADE"
@@ -111,8 +118,14 @@ var decisions = map[Code]Decision{
 	HistLimit:   Hold,
 	RefRollback: Hold,
 	RefTeleport: Hold,
+	RefDeleted:  Hold,
+	RefRetarget: Hold,
 	RepoShallow: Hold,
 	Unverified:  Hold,
+
+	Freeze:        Hold,
+	Equivocation:  Hold,
+	StateRollback: Hold,
 
 	Regression:   Hold,
 	TrustShrink:  Hold,

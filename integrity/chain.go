@@ -342,19 +342,17 @@ func (c *checker) walk(ctx context.Context, steps []step) error {
 			c.add(about(s.tip, []Problem{problem(MergeShape, "Merge the other way round: check out the branch and merge into it.",
 				"the merge makes the accepted history a side branch")})...)
 		}
+		c.add(c.mayMove(s)...)
 		if mailmap := c.mailmapAt(ctx, s.tip); mailmap != c.mailmap {
 			c.mailmap = mailmap
 			c.add(about(s.tip, []Problem{problem(IDConfusable, "Read names with --no-mailmap.",
 				"the .mailmap was changed: git log shows other names than the commits carry")})...)
 		}
 		blocked = blocked || !worst(c.result.Problems[before:]).Passes()
-		if c.trust.Base != "" && !blocked {
-			c.result.Accepted = s.tip
-		}
-		if c.trust.Base != "" || blocked && !c.trust.Survey {
+		if blocked && !c.trust.Survey {
 			continue
 		}
-		p, err := c.adopt(ctx, s.tip)
+		p, err := c.follow(ctx, s.tip)
 		if err != nil {
 			return err
 		}
@@ -385,6 +383,13 @@ func (c *checker) verify(ctx context.Context, s step, id string) error {
 	payload := PayloadDigest(commit.Payload)
 	at := c.seen(id)
 	signer, problems := VerifyCommit(commit.Commit, c.signers, at)
+	j := &judged{step: s, commit: commit, at: at, commits: c.commits}
+	if signer.Identity == "" && id != s.tip {
+		j.signer, problems = c.vouched(s, problems)
+		j.vouched = j.signer.Identity != ""
+	} else {
+		j.signer = signer
+	}
 	if signer.Identity != "" {
 		c.result.Verified = append(c.result.Verified, Verified{Commit: id, Signer: signer, Payload: payload})
 	}
@@ -403,7 +408,6 @@ func (c *checker) verify(ctx context.Context, s step, id string) error {
 			break
 		}
 	}
-	j := &judged{step: s, commit: commit, signer: signer, at: at, commits: c.commits}
 	more, err := c.content(ctx, j)
 	if err != nil {
 		return err

@@ -73,6 +73,38 @@ func (c *checker) adopt(ctx context.Context, commit string) (*Problem, error) {
 	return nil, nil
 }
 
+// follow puts the signers of a mainline commit in force. By the trust of a base they
+// only have to be valid, if they are not those that the range began with.
+func (c *checker) follow(ctx context.Context, commit string) (*Problem, error) {
+	if c.trust.Base == "" {
+		return c.adopt(ctx, commit)
+	}
+	same, err := c.sameFiles(ctx, c.base.ID, commit)
+	if same || err != nil {
+		return nil, err
+	}
+	_, p, err := c.signersOf(ctx, commit)
+	return p, err
+}
+
+// sameFiles reports whether two commits have the same files that say whom to trust.
+func (c *checker) sameFiles(ctx context.Context, a, b string) (bool, error) {
+	var lists [2][]signerFile
+	for i, id := range []string{a, b} {
+		tree, err := c.h.Tree(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		files, err := c.listFiles(tree)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, nil //nolint:nilerr // whatever is wrong with them, signersOf tells
+		}
+		lists[i] = files
+	}
+	known := !slices.ContainsFunc(lists[1], func(f signerFile) bool { return f.id == "" })
+	return known && slices.Equal(lists[0], lists[1]), nil
+}
+
 // listFiles finds the files of a tree that say whom to trust.
 func (c *checker) listFiles(tree source.Tree) ([]signerFile, error) {
 	return signerFiles(tree, c.trust.SignersPath, c.trust.KeysDir, cmp.Or(c.trust.RevokedPath, beside(c.trust.SignersPath, DefaultRevokedName)))

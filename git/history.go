@@ -64,6 +64,30 @@ func (m *Mirror) IsAncestor(ctx context.Context, a, b string) (bool, error) {
 	return true, nil
 }
 
+// MergeBases returns the best common ancestors of two commits: those that are ancestors
+// of no other one. Errors are as of IsAncestor.
+func (m *Mirror) MergeBases(ctx context.Context, a, b string) ([]string, error) {
+	for _, id := range []string{a, b} {
+		if err := m.expectCommit(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	out, err := m.run(ctx, m.environment(), "merge-base", "--all", "--end-of-options", a, b)
+	if failure, ok := errors.AsType[*runError](err); ok && failure.code == 1 && failure.stderr == "" {
+		return nil, m.unknownIfShallow()
+	}
+	if err != nil {
+		return nil, m.localFailure(err)
+	}
+	ids := strings.Fields(string(out))
+	for _, id := range ids {
+		if !isID(id) {
+			return nil, m.corrupt("git merge-base gave " + quoteName(id))
+		}
+	}
+	return ids, nil
+}
+
 // expectCommit makes sure that a commit is there, and tells one that is missing
 // from one that a shallow clone left out.
 func (m *Mirror) expectCommit(ctx context.Context, id string) error {
@@ -89,6 +113,11 @@ func (l *Local) FirstParents(ctx context.Context, from, to string) ([]string, er
 // IsAncestor is that of Mirror.
 func (l *Local) IsAncestor(ctx context.Context, a, b string) (bool, error) {
 	return l.m.IsAncestor(ctx, a, b)
+}
+
+// MergeBases is that of Mirror.
+func (l *Local) MergeBases(ctx context.Context, a, b string) ([]string, error) {
+	return l.m.MergeBases(ctx, a, b)
 }
 
 // Tag is that of Mirror.

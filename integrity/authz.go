@@ -39,6 +39,7 @@ type judged struct {
 	commits map[string]loaded
 	changes []git.Change
 
+	vouched   bool     // the signer is that of the merge which brought the commit
 	approvers []Signer // once asked for
 	ignored   []string // why statements do not count
 	asked     bool
@@ -79,7 +80,8 @@ func (c *checker) byAllTrusts(ctx context.Context, j *judged, problems []Problem
 	}
 	for i, s := range all {
 		if i > 0 { // the mainline's were asked already
-			if _, p := verifySignature(j.commit.Payload, j.commit.Signature, s, j.at); p != nil {
+			proof := j.proof()
+			if _, p := verifySignature(proof.Payload, proof.Signature, s, j.at); p != nil {
 				p.Message += ", by the trust of the commit before it"
 				p.Hint = "Rebase onto the branch: what is built on an older commit is judged by its trust as well."
 				return append(problems, about(j.commit.ID, []Problem{*p})...), nil

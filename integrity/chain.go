@@ -25,6 +25,8 @@ type History interface {
 	// first parents of to, oldest first.
 	FirstParents(ctx context.Context, from, to string) ([]string, error)
 	IsAncestor(ctx context.Context, ancestor, of string) (bool, error)
+	// MergeBases returns the best common ancestors of two commits.
+	MergeBases(ctx context.Context, a, b string) ([]string, error)
 	Tree(ctx context.Context, commit string) (source.Tree, error)
 	// Ahead tells which commits' trees and changes are asked for next.
 	Ahead(ctx context.Context, commits []*git.Commit)

@@ -32,10 +32,36 @@ var mergeAttacks = []attack{
 			ours, theirs := l.sides("apps/web/deploy.yaml", "kind: Deployment\nname: fixed\n")
 			l.mergeTree(ours, theirs, l.Git("rev-parse", ours+"^{tree}"))
 		}, Deny, []Code{MergeDrops}},
-	{"C10 octopus", "a merge of three cannot be made again",
+	{"C10 octopus", "a merge of three that holds what all changed",
+		func(l *lab) {
+			ours, theirs := l.sides("apps/web/deploy.yaml", "kind: Deployment\nname: fixed\n")
+			l.as("alice").Merge("merge", "side")
+			l.mergeTree(ours, theirs, l.Git("rev-parse", "HEAD^{tree}"), l.Git("rev-parse", ours+"~1"))
+		}, Warn, []Code{MergeShape}},
+	{"C10b octopus that drops", "more parents are no cover for less content",
 		func(l *lab) {
 			ours, theirs := l.sides("apps/web/deploy.yaml", "kind: Deployment\nname: fixed\n")
 			l.mergeTree(ours, theirs, l.Git("rev-parse", ours+"^{tree}"), l.Git("rev-parse", ours+"~1"))
+		}, Deny, []Code{MergeDrops, MergeShape}},
+	{"C10c octopus that adds", "nor for more",
+		func(l *lab) {
+			ours, theirs := l.sides("apps/web/deploy.yaml", "kind: Deployment\nname: fixed\n")
+			l.as("alice").Merge("merge", "side")
+			l.Write(map[string]string{"apps/web/rbac.yaml": "kind: ClusterRoleBinding\n"})
+			l.Git("add", "--all")
+			l.mergeTree(ours, theirs, l.Git("write-tree"), l.Git("rev-parse", ours+"~1"))
+		}, Deny, []Code{MergeEvil, MergeShape}},
+	{"C10d octopus of one path", "git would not have made it",
+		func(l *lab) {
+			ours, theirs := l.sides("apps/web/svc.yaml", "kind: Service\nname: other\n")
+			l.mergeTree(ours, theirs, l.Git("rev-parse", ours+"^{tree}"), l.Git("rev-parse", ours+"~1"))
+		}, Hold, []Code{MergeShape}},
+	{"C11 unrelated history", "what is merged has nothing in common",
+		func(l *lab) {
+			ours := l.Head()
+			payload := "tree " + l.Git("mktree") + "\nauthor " + l.person("bob") + "\ncommitter " + l.person("bob") + "\n\norphan\n"
+			theirs := l.Object("commit", []byte(withSignature(payload, l.sshSign("bob", payload))))
+			l.mergeTree(ours, theirs, l.Git("rev-parse", ours+"^{tree}"))
 		}, Warn, []Code{MergeShape}},
 	{"P02b merge of both sides in one file", "lines far apart are merged by git",
 		func(l *lab) {

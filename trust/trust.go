@@ -102,6 +102,12 @@ type Ref struct {
 	pattern pattern
 }
 
+// The values of Merges and UnsignedSide that allow more than the strictest ones.
+const (
+	AnyMerge = "any"
+	Vouch    = "vouch"
+)
+
 // Quorum is a number of distinct identities out of a role, or a single identity.
 type Quorum struct {
 	Of    string

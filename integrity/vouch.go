@@ -1,0 +1,72 @@
+package integrity
+
+import (
+	"strings"
+
+	"github.com/holdfast-dev/holdfast/trust"
+)
+
+// vouched lets who merges a branch answer for its commits that nobody known has
+// signed, if the rule for the ref says so: they are judged as if the merger had made
+// them. It returns the merger, and what is left to be told.
+func (c *checker) vouched(s step, problems []Problem) (Signer, []Problem) {
+	policy := c.policy()
+	merge := c.commits[s.tip]
+	if policy == nil || policy.Ref(c.trust.Ref).UnsignedSide != trust.Vouch || merge.err != nil || len(merge.Parents) < 2 {
+		return Signer{}, problems
+	}
+	for _, p := range problems {
+		if !p.Decision.Passes() && p.Code != SigMissing && p.Code != KeyUnknown {
+			return Signer{}, problems
+		}
+	}
+	at := c.seen(s.tip)
+	signer, p := verifySignature(merge.Payload, merge.Signature, c.signers, at)
+	if p != nil || !signer.Owns(merge.Committer.Email) {
+		return Signer{}, problems
+	}
+	who, p := c.signers.identify(signer, at)
+	if p != nil || !who.Person() {
+		return Signer{}, problems
+	}
+	told := make([]Problem, len(problems))
+	for i, p := range problems {
+		if !p.Decision.Passes() {
+			p.Decision, p.Hint = Warn, "By its merge, "+who.Name+" vouches for it."
+		}
+		told[i] = p
+	}
+	return signer, told
+}
+
+// proof is the commit whose signature proves who answers for the one under judgement:
+// itself, or the merge by which somebody vouches for it.
+func (j *judged) proof() loaded {
+	if j.vouched {
+		return j.commits[j.step.tip]
+	}
+	return j.commit
+}
+
+// mayMove judges by the rule for the ref who puts commits on it.
+func (c *checker) mayMove(s step) []Problem {
+	policy := c.policy()
+	tip := c.commits[s.tip]
+	if policy == nil || tip.err != nil {
+		return nil
+	}
+	allowed := policy.Ref(c.trust.Ref).Who
+	if len(allowed) == 0 {
+		return nil
+	}
+	signer, p := verifySignature(tip.Payload, tip.Signature, c.signers, c.seen(s.tip))
+	if p != nil {
+		return nil // that is told already
+	}
+	if who := c.signers.identity(signer); who.In(allowed) {
+		return nil
+	}
+	refused := problem(AuthzPath, "Have it merged by a signature of one of them.",
+		"%s may not put commits on %s: that is for %s", quoted(signer.Identity), quoted(c.trust.Ref), strings.Join(allowed, ", "))
+	return about(s.tip, []Problem{refused})
+}

@@ -152,6 +152,7 @@ func newRoot(streams Streams) *cobra.Command {
 	}{
 		{"files", newScan(a)}, {"files", newFix(a)}, {"files", newExplain(a)}, {"files", newPolicy(a)},
 		{"files", newBaseline(a)}, {"files", newWaive(a)}, {"files", newHook(a)}, {"files", newTrust(a)}, {"files", newVerify(a)},
+		{"files", newApprove(a)}, {"files", newAck(a)},
 		{"loop", newRun(a)}, {"loop", newStatus(a)}, {"loop", newPlan(a)}, {"loop", newDrift(a)}, {"loop", newRollback(a)},
 		{"loop", newDoctor(a)},
 		{"memory", newHistory(a)}, {"memory", newWhy(a)}, {"memory", newLedger(a)},

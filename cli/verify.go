@@ -166,7 +166,11 @@ func (o *verifyCommand) judge(ctx context.Context, repo *git.Local, root string,
 	if err != nil {
 		return integrity.Result{}, err
 	}
-	result, err := integrity.Check(ctx, repo, trusted, "", span.tip, nil)
+	accepted := ""
+	if span.base == span.from && o.root == "" && !o.dryRun {
+		accepted = span.from // so that a branch that was rewritten since is told as such
+	}
+	result, err := integrity.Check(ctx, repo, trusted, accepted, span.tip, nil)
 	if err != nil {
 		return result, err
 	}

@@ -14,8 +14,8 @@ import (
 )
 
 // Local is a repository with a work tree, as its owner works with it. Nothing in
-// it is ever written, and neither its configuration nor its attributes can make
-// git run a program. It is safe for concurrent use.
+// it is written but by Append, and neither its configuration nor its attributes can
+// make git run a program, but for Obtain and Push. It is safe for concurrent use.
 type Local struct {
 	m         *Mirror
 	readAhead []string

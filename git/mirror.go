@@ -217,7 +217,7 @@ func (m *Mirror) Fetch(ctx context.Context, refs ...string) (map[string]string, 
 	// names it. That is rare, so it is cheaper to leave it out and try again than
 	// to ask for all names first; and there is no time in between for a change.
 	for len(wanted) > 0 {
-		absent, err := m.fetch(ctx, wanted)
+		absent, err := m.fetch(ctx, m.opts.MaxFetch, wanted)
 		if err != nil {
 			return nil, err
 		}
@@ -229,7 +229,7 @@ func (m *Mirror) Fetch(ctx context.Context, refs ...string) (map[string]string, 
 	return m.tracked(ctx, wanted)
 }
 
-func (m *Mirror) fetch(ctx context.Context, refs []string) (absent string, err error) {
+func (m *Mirror) fetch(ctx context.Context, limit int64, refs []string) (absent string, err error) {
 	args := []string{
 		"fetch", "--quiet", "--no-progress", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",
 		"--no-auto-maintenance", "--no-write-commit-graph", "--no-show-forced-updates", "--atomic", "--force",
@@ -240,7 +240,7 @@ func (m *Mirror) fetch(ctx context.Context, refs []string) (absent string, err e
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer m.watchFetch(cancel)()
+	defer m.watchFetch(limit, cancel)()
 	_, err = m.run(ctx, m.remoteEnvironment(), args...)
 	if err != nil {
 		m.sweep()
@@ -265,7 +265,7 @@ func (m *Mirror) fetch(ctx context.Context, refs []string) (absent string, err e
 }
 
 // watchFetch ends a fetch whose packs grow beyond the limit.
-func (m *Mirror) watchFetch(cancel context.CancelCauseFunc) (stop func()) {
+func (m *Mirror) watchFetch(limit int64, cancel context.CancelCauseFunc) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		tick := time.NewTicker(200 * time.Millisecond)
@@ -283,8 +283,8 @@ func (m *Mirror) watchFetch(cancel context.CancelCauseFunc) (stop func()) {
 					size += info.Size()
 				}
 			}
-			if size > m.opts.MaxFetch {
-				cancel(&LimitError{What: "bytes in one fetch", Limit: m.opts.MaxFetch})
+			if size > limit {
+				cancel(&LimitError{What: "bytes in one fetch", Limit: limit})
 				return
 			}
 		}

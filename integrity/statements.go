@@ -63,6 +63,13 @@ func NewStatements(repo History, tip string, seen func(name string) time.Time) *
 	return &Statements{repo: repo, tip: tip, seen: seen}
 }
 
+// NoStatements returns none, and why there are none to be had.
+func NoStatements(why string) *Statements {
+	list := &statementList{}
+	list.fault("%s", why)
+	return &Statements{read: list}
+}
+
 // Approvers returns who approved a change.
 func (s *Statements) Approvers(ctx context.Context, q Question) (Said, error) {
 	return s.ask(ctx, Approval, q, q.From, q.Tree)

@@ -42,6 +42,8 @@ type Follower struct {
 	// judged says that this process has verified the source: what another one
 	// refused may have been by another configuration.
 	judged bool
+	// stated is the tip of the signed statements by which it was judged last.
+	stated string
 }
 
 // OpenFollower opens the mirror of a source in the state directory. One that is
@@ -101,7 +103,7 @@ func (f *Follower) judge(ctx context.Context, st *state.Source, ref, tip string)
 	if trusted, err := f.stillTrusted(ctx, st); !trusted || err != nil {
 		return Revision{}, err
 	}
-	seen := f.judged && st.Ref == ref && st.Seen == tip
+	seen := f.judged && st.Ref == ref && st.Seen == tip && !f.news(ctx, *st)
 	st.Ref, st.Seen, st.Fetched = ref, tip, f.now()
 	if !seen {
 		result, tag, err := f.verify(ctx, *st, ref, tip)
@@ -257,10 +259,11 @@ func (f *Follower) verify(ctx context.Context, st state.Source, ref, tip string)
 	if err != nil {
 		return integrity.Result{}, tag, err
 	}
-	trust.Ref = ref
+	trust.Ref, trust.Approvals = ref, f.statements(ctx)
 	result, err = integrity.Check(ctx, f.Mirror, trust, st.Accepted, commit, f.firstSeen(ctx))
 	if err == nil {
 		result, err = f.safeguards(ctx, st.Accepted, result)
+		result = whole(result, st.Accepted, commit)
 	}
 	if err == nil {
 		err = ctx.Err()
@@ -353,7 +356,7 @@ func (f *Follower) accept(ctx context.Context, st *state.Source, result integrit
 		st.Signer = "the pinned root"
 	}
 	f.Log.Info("revision accepted", "source", f.Config.Name, "commit", st.Accepted, "signer", st.Signer)
-	var details []string
+	details := rewritten(result.Rewrite)
 	for _, v := range result.Verified {
 		details = append(details, fmt.Sprintf("%s signed by %s with %s", v.Commit, v.Signer.Identity, v.Signer.Key))
 	}

@@ -65,6 +65,7 @@ func (f *Follower) stillTrusted(ctx context.Context, st *state.Source) (bool, er
 	if err != nil {
 		return false, err
 	}
+	trust.Ref, trust.Approvals = st.Ref, f.statements(ctx)
 	result, err := integrity.Check(ctx, f.Mirror, trust, "", st.Accepted, f.firstSeen(ctx))
 	if err != nil || ctx.Err() != nil {
 		return false, errors.Join(err, ctx.Err())

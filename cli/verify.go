@@ -152,7 +152,7 @@ func (o *verifyCommand) judge(ctx context.Context, repo *git.Local, root string,
 		return integrity.Result{Decision: span.unknown.Decision, Problems: []integrity.Problem{*span.unknown}}, nil
 	}
 	trusted := integrity.Trust{Ref: span.ref, Root: span.from, Survey: o.dryRun}
-	if span.base != span.from {
+	if span.base != span.from || o.base != "" {
 		trusted.Base = span.base
 	}
 	var err error

@@ -64,8 +64,9 @@ type Trust struct {
 	Bootstrap *Signers
 
 	// Base is a commit whose signers are in force throughout, instead of those of
-	// Root: the tip of the branch that is to take in what is checked, and that has
-	// gone on since Root. Nothing that is checked changes who counts then.
+	// Root: the tip of the branch that is to take in what is checked, and that may have
+	// gone on since Root. As for a merge, nothing that is checked changes who counts
+	// then, and who puts it on the branch is not known yet.
 	Base string
 	// Survey is for histories that nobody has verified yet, to learn what would be
 	// refused: no number of commits or problems ends it, and each commit is judged by

@@ -52,7 +52,7 @@ func (j *judged) proof() loaded {
 func (c *checker) mayMove(s step) []Problem {
 	policy := c.policy()
 	tip := c.commits[s.tip]
-	if policy == nil || tip.err != nil {
+	if policy == nil || tip.err != nil || c.trust.Base != "" { // who is to take it in is not known yet
 		return nil
 	}
 	allowed := policy.Ref(c.trust.Ref).Who

@@ -46,9 +46,11 @@ func (c *checker) rangeDiff(ctx context.Context, lost, added []string) ([]Lost, 
 	if err != nil {
 		return nil, err
 	}
-	after, err := c.sketches(ctx, added, len(lost))
-	if err != nil {
-		return nil, err
+	var after []sketch
+	if len(lost) <= maxCompared && len(added) <= maxCompared {
+		if after, err = c.sketches(ctx, added, len(lost)); err != nil {
+			return nil, err
+		}
 	}
 	taken := map[string]bool{}
 	find := func(same func(sketch) bool) string {

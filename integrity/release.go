@@ -67,10 +67,6 @@ func (c *checker) release(ctx context.Context, old, tip string, p *Problem) (boo
 		c.acknowledged(p, []string{who}, []string{fmt.Sprintf("the same content, by the same signer, within %s", rule.AutoAcknowledge)})
 		return who != "", err
 	}
-	makers, err := c.makers(ctx, old, tip)
-	if err != nil {
-		return false, err
-	}
 	var said Said
 	if c.trust.Approvals != nil {
 		now, err := c.h.Commit(ctx, tip)
@@ -85,6 +81,12 @@ func (c *checker) release(ctx context.Context, old, tip string, p *Problem) (boo
 			return false, fmt.Errorf("acknowledgements of %s: %w", short(tip), err)
 		}
 	}
+	makers := map[string]bool{}
+	if len(said.By) > 0 {
+		if makers, err = c.makers(ctx, old, tip); err != nil {
+			return false, err
+		}
+	}
 	names := c.signers.quorum(said.By, rule.Acknowledge.Of, c.seen(tip), func(a Signer) *trust.Identity {
 		if who := c.signers.identity(a); who != nil && !makers[who.Name] {
 			return who
@@ -92,8 +94,8 @@ func (c *checker) release(ctx context.Context, old, tip string, p *Problem) (boo
 		return nil
 	})
 	if len(names) < rule.Acknowledge.Count {
-		p.Hint = withIgnored(fmt.Sprintf("Put the branch back and add what is new on top. If it is right as it is, %d of %s who did not make it have to agree, and %d did%s: holdfast ack %s %s %s --reason '…'",
-			rule.Acknowledge.Count, rule.Acknowledge.Of, len(names), list(names), plainRef(c.trust.Ref), old, tip), said.Ignored[:min(len(said.Ignored), maxIgnored)])
+		p.Hint = withIgnored(fmt.Sprintf("Put the branch back and add what is new on top. If it is right as it is, %d of %s who did not make it have to agree, and %d did%s: %s",
+			rule.Acknowledge.Count, rule.Acknowledge.Of, len(names), list(names), ackCommand(c.trust.Ref, old, tip)), said.Ignored[:min(len(said.Ignored), maxIgnored)])
 		return false, nil
 	}
 	var reasons []string
@@ -117,6 +119,11 @@ func (c *checker) acknowledged(p *Problem, names, reasons []string) {
 		p.Hint = "It was acknowledged by " + strings.Join(names, ", ") + ": " + strings.Join(shown, ", ") + "."
 	}
 	c.result.Rewrite.Acknowledged, c.result.Rewrite.Reasons = names, reasons
+}
+
+// ackCommand is how a change is acknowledged.
+func ackCommand(ref, from, to string) string {
+	return fmt.Sprintf("holdfast ack %s %s %s --reason '…' --key FILE --push origin", plainRef(ref), from, to)
 }
 
 // plainRef is a ref as part of a command, quoted if a shell might see more in it.
@@ -220,6 +227,10 @@ func (c *checker) replacement(ctx context.Context, old, tip string) error {
 // sameTrust holds a rewrite after which others are trusted than before: those who
 // were removed would be back.
 func (c *checker) sameTrust(ctx context.Context, old, tip string) error {
+	if p, err := c.hasRoots(ctx, tip, c.policy()); p != nil || err != nil {
+		c.add(asList(p)...)
+		return err
+	}
 	tree, err := c.h.Tree(ctx, tip)
 	if err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/holdfast-dev/holdfast/trust"
 )
 
 const quorumOfTwo = "acknowledge: {of: admin, count: 2}"
@@ -180,6 +182,15 @@ func TestRewriteIsReleased(t *testing.T) {
 				l.Reset(tip)
 				l.publish(l.sign("carol", l.acknowledgement()))
 			}, Deny, []Code{HistRewrite, SigMissing}, ""},
+		{"C14c", "not without the roots that the trust file names", []string{"  approvals: 1\n", "  approvals: 0\n", "identities:", "roots: [ROOT]\nidentities:"},
+			func(l *lab) {
+				l.as("alice").Git("checkout", "-q", "--orphan", "new")
+				l.Commit("all", nil)
+				tip := l.Head()
+				l.Git("checkout", "-q", "main")
+				l.Reset(tip)
+				l.publish(l.sign("carol", l.acknowledgement()))
+			}, Hold, []Code{HistRewrite}, "which .holdfast/trust.yaml names, is not part of the history"},
 		{"C03", "an amended message is acknowledged by the trust file", []string{quorumOf1, quorumOf1 + "\n  autoAcknowledge: 10m"},
 			func(l *lab) { lastOf(l, "bob"); l.as("bob").Amend("better words") }, Warn, []Code{HistRewrite}, `acknowledged by bob: "the same content, by the same signer, within 10m0s"`},
 		{"C03b", "but not of somebody else's", []string{quorumOf1, quorumOf1 + "\n  autoAcknowledge: 10m"},
@@ -206,6 +217,12 @@ func TestRewriteIsReleased(t *testing.T) {
 	} {
 		t.Run(c.row+" "+c.reason, func(t *testing.T) {
 			l := withTrust(t, keys, c.edits...)
+			if strings.Contains(strings.Join(c.edits, ""), "ROOT") {
+				text := strings.Replace(l.Git("show", "HEAD:"+trust.Path), "ROOT", l.Git("rev-list", "--max-parents=0", "HEAD"), 1)
+				l.Write(map[string]string{trust.Path: text + "\n"})
+				l.Git("add", "--all")
+				l.accepted = l.Repo.Amend("trust")
+			}
 			l.seen = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 			l.fetch()
 			c.do(l)

@@ -2,7 +2,10 @@ package integrity
 
 import (
 	"context"
+	"errors"
 	"slices"
+
+	"github.com/holdfast-dev/holdfast/git"
 )
 
 // maxLost bounds how many lost commits are listed, and maxSubjects how many of
@@ -89,6 +92,9 @@ func (c *checker) forward(ctx context.Context, accepted, tip string) (*Problem, 
 		return nil, err
 	}
 	added, err := c.h.Range(ctx, accepted, tip)
+	if limit := (*git.LimitError)(nil); errors.As(err, &limit) {
+		added, err = make([]string, maxCompared+1), nil // too many to compare
+	}
 	if err != nil {
 		return nil, err
 	}

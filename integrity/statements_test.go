@@ -110,6 +110,20 @@ func TestApprovals(t *testing.T) {
 				l.as("forge").Commit("x", map[string]string{"x": "1"})
 				l.publish(l.sign("forge", l.approval()))
 			}, Deny, []Code{AuthzForge}, ""},
+		{"X09", "what takes protection away is approved, and acknowledged", nil,
+			func(l *lab) {
+				l.as("alice").Commit("x", l.trustFile("roles: [dev]", "roles: [forge]", "approvals: 1", "approvals: 0"))
+				s := l.acknowledgement()
+				s.Old = l.Git("rev-parse", "HEAD^")
+				l.publish(l.sign("carol", l.approval()), l.sign("carol", s))
+			}, Warn, []Code{TrustShrink}, "acknowledged by carol"},
+		{"X10", "not by who did it", nil,
+			func(l *lab) {
+				l.as("alice").Commit("x", l.trustFile("approvals: 1", "approvals: 0"))
+				s := l.acknowledgement()
+				s.Old = l.Git("rev-parse", "HEAD^")
+				l.publish(l.sign("carol", l.approval()), l.sign("alice", s))
+			}, Hold, []Code{TrustShrink}, "holdfast ack refs/heads/main "},
 		{"A01", "nobody approves a change of their own", nil,
 			func(l *lab) { l.as("alice").Commit("x", guarded); l.publish(l.sign("alice", l.approval())) }, Deny, []Code{AuthzThreshold}, ""},
 		{"A02", "nor does the author of what another one commits", []string{"[dev]", "[applier]", "who: [admin]\n  approvals: 1", "who: [bob, admin]\n  approvals: 1"},

@@ -87,7 +87,11 @@ func removed(changes []git.Change) string {
 // the trust before asks for.
 func (c *checker) shrink(ctx context.Context, j *judged, before *Signers, what []string) (Problem, error) {
 	ref := before.policy.Ref(c.trust.Ref)
-	p := problem(TrustShrink, fmt.Sprintf("If that is wanted, %d of %s who are not the author have to agree with holdfast ack.", ref.Acknowledge.Count, ref.Acknowledge.Of),
+	command := "holdfast ack"
+	if c.trust.Ref != "" && len(j.commit.Parents) > 0 {
+		command = ackCommand(c.trust.Ref, j.commit.Parents[0], j.commit.ID)
+	}
+	p := problem(TrustShrink, fmt.Sprintf("If that is wanted, %d of %s who are not the author have to agree: %s", ref.Acknowledge.Count, ref.Acknowledge.Of, command),
 		"protection is taken away: %s", sentences(what))
 	if c.trust.Approvals == nil {
 		return p, nil
@@ -288,6 +292,11 @@ func (c *checker) succeeds(ctx context.Context, commit string, next *Signers) (*
 	if want := c.trust.Repository; want != "" && want != policy.Repository {
 		return refuse(PolicyInvalid, "Look whether this is the repository that you meant.", "%s is that of the repository %s, not of %s", policy.File(), quoted(policy.Repository), quoted(want))
 	}
+	return c.hasRoots(ctx, commit, policy)
+}
+
+// hasRoots checks that a commit contains the roots that a trust file names.
+func (c *checker) hasRoots(ctx context.Context, commit string, policy *trust.Trust) (*Problem, error) {
 	for _, root := range policy.Roots {
 		ok, err := c.h.IsAncestor(ctx, root, commit)
 		if isGone(err) {
@@ -297,7 +306,9 @@ func (c *checker) succeeds(ctx context.Context, commit string, next *Signers) (*
 			return nil, err
 		}
 		if !ok && root != commit {
-			return refuse(HistRewrite, hintRewrite, "the root %s, which %s names, is not part of the history", short(root), policy.File())
+			p := problem(HistRewrite, hintRewrite, "the root %s, which %s names, is not part of the history", short(root), policy.File())
+			p.Commit = commit
+			return &p, nil
 		}
 	}
 	return nil, nil

@@ -28,8 +28,8 @@ func newApprove(a *app) *cobra.Command {
 		Use:   "approve FROM..TIP",
 		Short: "Approve the commits of a branch by a signature",
 		Long: `Approve what TIP has and FROM has not, where FROM is the branch that is to take it in:
-each commit of somebody else, and if TIP is built on FROM, also all of them as one
-commit, so that a forge may squash them. An approval holds for the very content, for
+each commit of somebody else, and if TIP is built on FROM and nothing of it is yours,
+also all of it as one commit, so that a forge may squash it. An approval holds for the very content, for
 that branch, and as long as the trust file of FROM is the one in force.
 
 The signature is made by ssh-keygen with your own key. It is kept in
@@ -132,10 +132,10 @@ func (o *approveCommand) approve(ctx context.Context, changes []approved, about 
 	p := o.printer()
 	var blobs [][]byte
 	signer := ""
-	commits := 0
+	own := 0
 	for _, c := range changes {
-		if c.commit == nil && commits == 0 {
-			continue
+		if c.commit == nil && own > 0 {
+			continue // a part of it is the signer's own
 		}
 		st := about
 		st.From, st.Tree = c.from, c.tree
@@ -152,11 +152,11 @@ func (o *approveCommand) approve(ctx context.Context, changes []approved, about 
 		line := fmt.Sprintf("%.12s %s (%s)", c.commit.ID, report.Plain(c.commit.Subject()), report.Plain(c.commit.Author.Email))
 		if o.policy.Owner(c.commit.Author.Email) == who || o.policy.Owner(c.commit.Committer.Email) == who {
 			p.Printf("%s: your own, which you cannot approve", line)
+			own++
 			continue
 		}
 		p.Printf("%s", line)
 		blobs = append(blobs, blob)
-		commits++
 	}
 	if len(blobs) == 0 {
 		p.Printf("There is nothing that you could approve.")

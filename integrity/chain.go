@@ -227,10 +227,13 @@ func (c *checker) run(ctx context.Context, tip string) error {
 		if ok, err := c.rooted(ctx, tip); !ok || err != nil {
 			return err
 		}
-	} else if from != "" {
-		if grew, err := c.grew(ctx, from, tip); !grew || err != nil || from == tip {
-			return err
-		}
+	}
+	accepted := c.trust.Logged
+	if c.result.Accepted != "" {
+		accepted = append([]string{c.result.Accepted}, accepted...)
+	}
+	if grew, err := c.grew(ctx, accepted, tip); !grew || err != nil || c.result.Accepted == tip {
+		return err
 	}
 	return c.since(ctx, from, from, tip)
 }

@@ -311,6 +311,12 @@ func TestLoggedAncestors(t *testing.T) {
 	if r := l.check(); r.Decision != Hold || !slices.Equal(codes(r.Problems), []Code{HistRewrite}) || r.Rewrite.Old != logged[3] {
 		t.Errorf("C20: below: %s %v", r.Decision, r.Problems)
 	}
+	for _, root := range []string{l.trust.Root, l.Head()} { // a state that is lost, and a root that was pinned since
+		l.trust.Root, l.accepted = root, ""
+		if r := l.check(); r.Decision != Hold || !slices.Equal(codes(r.Problems), []Code{HistRewrite}) || r.Accepted != "" {
+			t.Errorf("C20: without a state: %s %v", r.Decision, r.Problems)
+		}
+	}
 	l.trust.Logged = nil
 	l.accepted = logged[3]
 	if r := l.check(); r.Decision != Hold || !slices.Equal(codes(r.Problems), []Code{HistRewrite}) {

@@ -18,10 +18,10 @@ const (
 // grew reports whether the branch only grew since commits were accepted, and there is
 // nothing more to say: a rewrite is judged here. Of several commits that are lost, the
 // one that contains the others tells.
-func (c *checker) grew(ctx context.Context, accepted, tip string) (bool, error) {
-	old := accepted
+func (c *checker) grew(ctx context.Context, accepted []string, tip string) (bool, error) {
+	old := ""
 	var p *Problem
-	for _, id := range append([]string{accepted}, c.trust.Logged...) {
+	for _, id := range accepted {
 		if p != nil {
 			newer, err := c.contains(ctx, id, old)
 			if err != nil {

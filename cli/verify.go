@@ -108,18 +108,16 @@ func (o *verifyCommand) run(ctx context.Context, revisions string) (err error) {
 	if err != nil {
 		return err
 	}
-	if span.isEmpty() {
-		if o.quiet < 2 {
-			o.printer().Printf("There is nothing to verify: the range begins and ends with %.12s.", span.tip)
-		}
-		return exitWith(ExitNothing)
-	}
 	v := &report.Verification{From: span.from, Tip: span.tip, Base: span.base, DryRun: o.dryRun, Version: Version()}
-	if v.Result, err = o.judge(ctx, repo, root, span); err != nil {
-		return err
-	}
-	if err := o.describe(ctx, repo, span, v); err != nil {
-		return err
+	if span.isEmpty() {
+		v.Decision = integrity.Allow
+	} else {
+		if v.Result, err = o.judge(ctx, repo, root, span); err != nil {
+			return err
+		}
+		if err := o.describe(ctx, repo, span, v); err != nil {
+			return err
+		}
 	}
 	var errs []error
 	for _, out := range outputs {
@@ -129,6 +127,8 @@ func (o *verifyCommand) run(ctx context.Context, revisions string) (err error) {
 		return err
 	}
 	switch {
+	case span.isEmpty():
+		return exitWith(ExitNothing)
 	case o.dryRun || v.Decision.Passes():
 		return nil
 	case v.Undecided():
@@ -177,7 +177,8 @@ func (o *verifyCommand) judge(ctx context.Context, repo *git.Local, root string,
 	if result.Accepted == "" && result.Decision == integrity.Hold && !o.dryRun {
 		return result, nil // not even the history is known
 	}
-	return result, o.safeguards(ctx, repo, policies, span, &result)
+	err = o.safeguards(ctx, repo, policies, span, &result)
+	return result, err
 }
 
 // bootstrap reads the signers that the user names. A survey begins with those that

@@ -34,8 +34,8 @@ func (o *verifyCommand) describe(ctx context.Context, repo *git.Local, span *spa
 	}
 	err = repo.Commits(ctx, named, func(id string, c *git.Commit, err error) error {
 		if err != nil {
-			delete(v.Commits, id) // what cannot be read says nothing of itself
-			return nil
+			delete(v.Commits, id)
+			return nil //nolint:nilerr // what cannot be read says nothing of itself
 		}
 		v.Commits[id] = report.Commit{Subject: c.Subject(), Author: c.Author.Email, When: c.Committer.When}
 		return nil

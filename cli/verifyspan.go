@@ -62,7 +62,7 @@ func (o *verifyCommand) span(ctx context.Context, repo *git.Local, revisions str
 	case o.signers != "" || o.dryRun:
 		return s, nil
 	}
-	base := strings.TrimSuffix(name, "HEAD") + upstream
+	base := name + upstream
 	if _, err := repo.Resolve(ctx, base); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

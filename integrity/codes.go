@@ -44,10 +44,10 @@ func (p Problem) Severity() finding.Severity {
 	if e := Explain(string(p.Code)); e != nil {
 		severity = e.Severity
 	}
-	switch {
-	case p.Decision == Allow:
+	switch p.Decision {
+	case Allow:
 		return finding.Info
-	case p.Decision == Warn:
+	case Warn:
 		return min(severity, finding.Medium)
 	}
 	return max(severity, finding.High)

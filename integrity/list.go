@@ -97,7 +97,7 @@ func (c *checker) sameFiles(ctx context.Context, a, b string) (bool, error) {
 		}
 		files, err := c.listFiles(tree)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return false, nil //nolint:nilerr // whatever is wrong with them, signersOf tells
+			return false, nil // whatever is wrong with them, signersOf tells
 		}
 		lists[i] = files
 	}

@@ -44,8 +44,14 @@ func unknown(code integrity.Code) bool {
 	return code == integrity.Unverified || code == integrity.RepoShallow
 }
 
+// isEmpty reports whether there was nothing to verify.
+func (v *Verification) isEmpty() bool { return v.From == v.Tip && len(v.Problems) == 0 }
+
 // conclusion says in one sentence what came out.
 func (v *Verification) conclusion() string {
+	if v.isEmpty() {
+		return fmt.Sprintf("There is nothing to verify: the range begins and ends with %.12s.", v.Tip)
+	}
 	if len(v.Verified) == 0 {
 		return fmt.Sprintf("No signature is proven; the decision is %s.", v.Decision)
 	}
@@ -104,7 +110,7 @@ func VerificationText(w io.Writer, v *Verification, opts TextOptions) error {
 	if !opts.Quiet && (!v.DryRun || opts.Verbose) {
 		p.problems(v, opts.Limit)
 	}
-	if v.DryRun {
+	if v.DryRun && !v.isEmpty() {
 		p.survey(v, opts.Quiet)
 		return p.Err()
 	}

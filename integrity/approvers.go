@@ -9,14 +9,16 @@ import (
 
 	"github.com/holdfast-dev/holdfast/finding"
 	"github.com/holdfast-dev/holdfast/source"
+	"github.com/holdfast-dev/holdfast/trust"
 )
 
 // DefaultApproversPath is where a repository says who may accept risks.
 const DefaultApproversPath = ".holdfast/approvers"
 
 // Approvers are who may accept risks, and up to which severity. They are as
-// trusted as the signers of the same commit. Where nobody is named, every signer
-// may accept risks up to medium.
+// trusted as the signers of the same commit. They are those of the file, and who has
+// the role waiver in the trust file. Where nobody is named, every signer may accept
+// risks up to medium.
 type Approvers struct {
 	most map[string]finding.Severity // by e-mail; nil if nobody is named
 }
@@ -38,18 +40,43 @@ func (a *Approvers) May(s Signer, severity finding.Severity) bool {
 // A tree without the file names nobody. Errors are as those of LoadSigners.
 func LoadApprovers(tree source.Tree, path string) (*Approvers, error) {
 	path = cmp.Or(path, DefaultApproversPath)
-	_, err := statRegular(tree, path)
-	if source.IsNotExist(err) {
-		return &Approvers{}, nil
+	a := &Approvers{}
+	data, err := readRegular(tree, path)
+	if err == nil {
+		a, err = ParseApprovers(path, data)
+	}
+	if err != nil && !source.IsNotExist(err) {
+		return nil, err
+	}
+	if data, err = readRegular(tree, trust.Path); source.IsNotExist(err) {
+		return a, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	data, err := tree.ReadFile(path)
+	rules, err := trust.Parse(trust.Path, data)
 	if err != nil {
 		return nil, err
 	}
-	return ParseApprovers(path, data)
+	for _, who := range rules.Identities {
+		if !who.Has(trust.Waiver) {
+			continue
+		}
+		if a.most == nil {
+			a.most = map[string]finding.Severity{}
+		}
+		for _, email := range who.Emails {
+			a.most[email] = finding.Critical
+		}
+	}
+	return a, nil
+}
+
+func readRegular(tree source.Tree, path string) ([]byte, error) {
+	if _, err := statRegular(tree, path); err != nil {
+		return nil, err
+	}
+	return tree.ReadFile(path)
 }
 
 // ParseApprovers parses lines of "e-mail severity", with comments after #. The

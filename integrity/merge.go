@@ -102,10 +102,14 @@ func (c *checker) octopus(ctx context.Context, commit *git.Commit) ([]Problem, e
 	var evil, dropped []string
 	for _, change := range got {
 		name := change.Path()
-		if want, ok := expected[name]; !ok || !sameFile(want.After, change.After) {
+		if want, ok := expected[name]; ok && sameFile(want.After, change.After) {
+			delete(expected, name)
+		} else if c.asOneParent(commit.ID, []string{name}) {
+			expected[name] = change
+		} else {
+			delete(expected, name)
 			evil = append(evil, name)
 		}
-		delete(expected, name)
 	}
 	dropped = slices.Sorted(maps.Keys(expected))
 	problems := []Problem{shape}

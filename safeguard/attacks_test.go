@@ -58,6 +58,8 @@ func TestAttacks(t *testing.T) {
 		{"B19: a hook that goes", files{".githooks/pre-push": "#!/bin/sh\nholdfast scan .\n", "b": ""}, files{"b": ""}, safeguard.Step{}, integrity.Warn, integrity.SafeguardRemoved},
 		{"B29: fewer paths", files{".holdfast/policy.yaml": "include: [apps/**, infra/**]\n"}, files{".holdfast/policy.yaml": "include: [apps/**]\n"}, safeguard.Step{}, integrity.Deny, integrity.SafeguardRemoved},
 		{"B29: more is left out", files{".holdfast/policy.yaml": "exclude: []\n"}, files{".holdfast/policy.yaml": "exclude: [apps/web]\n"}, safeguard.Step{}, integrity.Deny, integrity.SafeguardRemoved},
+		{"B29: a new file leaves out", files{"a": ""}, files{"a": "", ".holdfast/policy.yaml": "exclude: [apps/web]\n"}, safeguard.Step{}, integrity.Deny, integrity.SafeguardRemoved},
+		{"P16: a first trust file", files{"a": ""}, files{"a": "", ".holdfast/trust.yaml": "version: 1\nrepository: x\nidentities:\n- name: a\n  emails: [a@b.c]\nrefs:\n- match: refs/**\n  rewrite: hold\n"}, safeguard.Step{}, integrity.Allow, ""},
 		{"B29: a higher threshold", files{".holdfast/policy.yaml": "severity: medium\n"}, files{".holdfast/policy.yaml": "severity: critical\n"}, safeguard.Step{}, integrity.Deny, integrity.SafeguardRemoved},
 		{"B29: more paths", files{".holdfast/policy.yaml": "include: [apps/**]\n"}, files{".holdfast/policy.yaml": "include: [apps/**, infra/**]\n"}, safeguard.Step{}, integrity.Allow, ""},
 		{"E31: reviews are blind", files{".gitattributes": ""}, files{".gitattributes": "apps/** -diff\n"}, safeguard.Step{}, integrity.Warn, "TREE_ATTR"},

@@ -86,20 +86,26 @@ func (c *comparison) read(name string) error {
 	return nil
 }
 
-// regular returns the regular file at a path; nil if there is none. What is too large
+// regular returns the regular file at a path; nil if there is none, or only by a
+// symbolic link on the way: forges follow none. What is too large
 // to be read protects nobody: nothing that uses safeguards reads it. So a safeguard
 // that grows beyond the limit is one that was taken away.
 func regular(tree source.Tree, name string) (*source.File, error) {
-	e, err := tree.Stat(name)
-	var kind *source.KindError
-	if source.IsNotExist(err) || errors.As(err, &kind) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !e.Mode.Regular() {
-		return nil, nil
+	for i, c := range name + "/" {
+		if c != '/' {
+			continue
+		}
+		e, err := tree.Stat(name[:i])
+		var kind *source.KindError
+		if source.IsNotExist(err) || errors.As(err, &kind) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if i == len(name) && !e.Mode.Regular() || i < len(name) && e.Mode == source.ModeSymlink {
+			return nil, nil
+		}
 	}
 	content, err := tree.ReadFile(name)
 	var large *source.TooLargeError

@@ -172,29 +172,25 @@ type rights struct {
 
 // read reads the files if they are others than before.
 func (r *rights) read(tree source.Tree) error {
-	id := contentID(tree, integrity.DefaultApproversPath)
-	if r.approvers == nil || id == "" || id != r.approversID {
-		approvers, err := integrity.LoadApprovers(tree, "")
-		if err != nil {
-			return err
-		}
-		r.approvers, r.approversID = approvers, id
-	}
-	id = contentID(tree, trust.Path)
-	if id != "" && id == r.rulesID {
+	approvers, rules := contentID(tree, integrity.DefaultApproversPath), contentID(tree, trust.Path)
+	if approvers != "" && rules != "" && approvers == r.approversID && rules == r.rulesID {
 		return nil
+	}
+	var err error
+	if r.approvers, err = integrity.LoadApprovers(tree, ""); err != nil {
+		return err
 	}
 	file, err := regular(tree, trust.Path)
 	if err != nil {
 		return err
 	}
-	r.rules, r.rulesID = nil, ""
+	r.rules = nil
 	if file != nil {
 		if r.rules, err = trust.Parse(trust.Path, file.Content); err != nil {
 			return err
 		}
-		r.rulesID = id
 	}
+	r.approversID, r.rulesID = approvers, rules
 	return nil
 }
 
@@ -238,7 +234,7 @@ func (r *rights) step(commit *git.Commit, signer integrity.Signer, before source
 	}
 	if signer.Identity != "" {
 		step.MayWaive = func(s finding.Severity) bool {
-			return approvers.May(signer, s) || rules != nil && rules.Owner(signer.Identity).Has(trust.Waiver)
+			return approvers.May(signer, s)
 		}
 	}
 	return step, nil

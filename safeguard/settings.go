@@ -30,7 +30,7 @@ func settings(c *comparison) error {
 			c.kept(Settings, p)
 		}
 		switch {
-		case p.old == nil:
+		case p.old == nil && (own || !isYAML(p.path)):
 		case p.new == nil && own:
 			// Without waivers and without a baseline more is found, not less.
 		case p.new == nil:
@@ -39,6 +39,9 @@ func settings(c *comparison) error {
 		case !own && isYAML(p.path):
 			s := &settingsDiff{comparison: c, p: p}
 			was, is := root(p.old), root(p.new)
+			if was == nil && is != nil { // a new file may leave out what all was checked before
+				was = &resource.Value{Kind: is.Kind}
+			}
 			if was != nil && (is == nil || is.Kind != was.Kind) {
 				s.say("unreadable", nil, nil, []Pair{{"*", "*"}}, "%s cannot be read any more", p.path)
 				continue

@@ -19,25 +19,32 @@ type hookCommand struct {
 	*app
 	preCommit bool
 	prePush   bool
+	server    bool
 }
 
 func newHook(a *app) *cobra.Command {
 	o := &hookCommand{app: a}
 	install := &cobra.Command{
-		Use:   "install [-- flags of scan...]",
-		Short: "Make Git scan what is committed or pushed",
+		Use:   "install [--server [DIR]] [-- flags of scan or receive...]",
+		Short: "Make Git scan what is committed or pushed, or a server judge what it is sent",
 		Long: `Make Git scan what is committed (--pre-commit, the default) or pushed (--pre-push),
 and refuse it if something new blocks or cannot be judged. Git's core.hooksPath is
 respected. A hook that is there already stays, and runs first. What follows -- is
 given to every scan.
 
 Nobody is held up who does not want to be: git commit --no-verify passes by. The
-gate is where it is enforced.
+gate is where it is enforced; or the server, where --server makes the repository in
+DIR judge each push by ` + "`holdfast hook receive`" + `, to which what follows -- is given.
 
 Exit codes: 0 installed, 2 the hooks cannot be written.`,
-		Example: "  holdfast hook install --pre-commit --pre-push\n  holdfast hook install -- --fail-on medium --pack policies",
+		Example: "  holdfast hook install --pre-commit --pre-push\n  holdfast hook install -- --fail-on medium --pack policies\n" +
+			"  holdfast hook install --server /srv/git/shop.git -- --topic 'refs/heads/topic/*'",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if dash := cmd.ArgsLenAtDash(); len(args) > 0 && dash != 0 {
+			dash := cmd.ArgsLenAtDash()
+			if o.server {
+				return o.installServer(cmd.Context(), args, dash)
+			}
+			if len(args) > 0 && dash != 0 {
 				return withHint(fmt.Errorf("there is one argument too many: %q", args[0]), "flags of scan stand behind --")
 			}
 			return o.install(cmd.Context(), args)
@@ -53,11 +60,12 @@ Exit codes: 0 they are not there any more, 2 they cannot be removed.`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.uninstall(cmd.Context()) },
 	}
+	install.Flags().BoolVar(&o.server, "server", false, "the pre-receive hook of a repository that others push to")
 	for _, cmd := range []*cobra.Command{install, uninstall} {
 		cmd.Flags().BoolVar(&o.preCommit, "pre-commit", false, "the hook that judges what is staged")
 		cmd.Flags().BoolVar(&o.prePush, "pre-push", false, "the hook that judges what the remote does not have")
 	}
-	return newGroup("hook", "Scan before Git commits or pushes", install, uninstall)
+	return newGroup("hook", "Scan before Git commits or pushes, and judge what a server is sent", install, uninstall, newReceive(a))
 }
 
 // hookMark is a line of every hook that is ours.
@@ -97,12 +105,16 @@ exit "$code"
 `,
 }
 
-func hookScript(name string, flags []string) []byte {
+func withFlags(script string, flags []string) string {
 	words := make([]string, len(flags))
 	for i, flag := range flags {
 		words[i] = shellWord(flag)
 	}
-	scan := strings.Replace(hookScans[name], " FLAGS", strings.TrimRight(" "+strings.Join(words, " "), " "), 1)
+	return strings.Replace(script, " FLAGS", strings.TrimRight(" "+strings.Join(words, " "), " "), 1)
+}
+
+func hookScript(name string, flags []string) []byte {
+	scan := withFlags(hookScans[name], flags)
 	if name == "pre-push" {
 		scan = "remote=$1\n" + scan
 	}
@@ -140,27 +152,31 @@ func (o *hookCommand) install(ctx context.Context, flags []string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // as git makes it
-		return pathError(dir, err)
-	}
 	for _, name := range o.names("pre-commit") {
-		file := filepath.Join(dir, name)
-		kept, err := o.keep(file)
-		if err != nil {
-			return err
-		}
-		if err := replaceFile(file, hookScript(name, flags)); err != nil {
-			return pathError(file, err)
-		}
-		note := ""
-		if kept {
-			note = "; the hook that was there runs first"
-		}
-		if err := o.say("installed %s"+note, file); err != nil {
+		if err := o.write(filepath.Join(dir, name), hookScript(name, flags)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// write installs one hook. One that is not ours stays, and runs first.
+func (o *hookCommand) write(file string, script []byte) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // as git makes it
+		return pathError(filepath.Dir(file), err)
+	}
+	kept, err := o.keep(file)
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(file, script); err != nil {
+		return pathError(file, err)
+	}
+	note := ""
+	if kept {
+		note = "; the hook that was there runs first"
+	}
+	return o.say("installed %s"+note, file)
 }
 
 // keep moves a hook out of the way that is not ours.

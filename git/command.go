@@ -55,6 +55,9 @@ func (m *Mirror) environment(extra ...setting) []string {
 	if m.workTree != "" {
 		env = append(env, "GIT_WORK_TREE="+m.workTree, "GIT_NO_LAZY_FETCH=1", "GIT_INDEX_FILE="+m.indexFile)
 	}
+	if m.bare {
+		env = append(append(env, "GIT_NO_LAZY_FETCH=1"), m.quarantine.environment()...)
+	}
 	env = append(env, "GIT_CONFIG_COUNT="+strconv.Itoa(len(settings)))
 	for i, s := range settings {
 		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, s.key), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, s.value))

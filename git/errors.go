@@ -62,7 +62,7 @@ func (e *CorruptError) Error() string {
 }
 
 func (m *Mirror) corrupt(reason string) *CorruptError {
-	return &CorruptError{Dir: m.opts.Dir, Reason: reason, Own: m.workTree != ""}
+	return &CorruptError{Dir: m.opts.Dir, Reason: reason, Own: m.workTree != "" || m.bare}
 }
 
 // LimitError reports a repository that is larger than it may be.

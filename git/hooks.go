@@ -29,15 +29,17 @@ func FindHooks(ctx context.Context, dir string) (Hooks, error) {
 	if !filepath.IsAbs(hooks) {
 		hooks = filepath.Join(top, hooks)
 	}
-	scope, err := hooksCommand(ctx, top, "config", "--show-scope", "--get", "core.hooksPath")
+	shared, err := isShared(hooksCommand(ctx, top, "config", "--show-scope", "--get", "core.hooksPath"))
+	return Hooks{Dir: hooks, Shared: shared}, err
+}
+
+// isShared reads what git says of where core.hooksPath is set.
+func isShared(scope string, err error) (bool, error) {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 1 { // it is not set
-		return Hooks{Dir: hooks}, nil
-	}
-	if err != nil {
-		return Hooks{}, err
+		return false, nil
 	}
 	scope, _, _ = strings.Cut(scope, "\t")
-	return Hooks{Dir: hooks, Shared: scope == "global" || scope == "system"}, nil
+	return scope == "global" || scope == "system", err
 }
 
 func hooksCommand(ctx context.Context, dir string, args ...string) (string, error) {

@@ -100,12 +100,18 @@ func (m *Mirror) borrow(dir string, idLength int) error {
 	if strings.ContainsAny(objects, "\n\"") {
 		return errors.New("the path of the repository holds a line break or a quote")
 	}
+	alternates := objects + "\n"
+	for _, dir := range append(filepath.SplitList(m.quarantine.Alternates), m.quarantine.Objects) {
+		if dir != "" && dir != objects {
+			alternates += dir + "\n"
+		}
+	}
 	config := "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
 	if idLength == 64 {
 		config = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n"
 	}
 	for name, content := range map[string]string{
-		"HEAD": "ref: refs/heads/none\n", "config": config, "refs/.keep": "", "objects/info/alternates": objects + "\n",
+		"HEAD": "ref: refs/heads/none\n", "config": config, "refs/.keep": "", "objects/info/alternates": alternates,
 	} {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {

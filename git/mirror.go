@@ -101,6 +101,8 @@ type Mirror struct {
 	close  context.CancelFunc
 
 	workTree, indexFile string // of somebody's own repository: see Local
+	bare                bool   // somebody's own as well, without a work tree
+	quarantine          Quarantine
 
 	refs sync.Mutex // held by what writes to the repository
 }

@@ -1,0 +1,284 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-dev/holdfast/git"
+	"github.com/holdfast-dev/holdfast/integrity"
+	"github.com/holdfast-dev/holdfast/report"
+	"github.com/holdfast-dev/holdfast/safeguard"
+)
+
+const (
+	branches     = "refs/heads/"
+	tags         = "refs/tags/"
+	replacements = "refs/replace/"
+)
+
+// judge returns what is wrong with what a push does to one ref. An error means that
+// this is not known.
+func (r *receiver) judge(ctx context.Context, u integrity.RefUpdate) ([]integrity.Problem, error) {
+	before, there := r.refs[u.Ref]
+	switch {
+	case there && before.Symref != "":
+		return one(integrity.RefRetarget, "Push to "+report.Plain(before.Symref)+" itself.", "%s stands for %s here", plainRef(u.Ref), plainRef(before.Symref)), nil
+	case there != !u.Creates() || there && before.ID != u.Old:
+		return one(integrity.Unverified, "Fetch, and push again.", "%s is not at %.12s: it was moved meanwhile", plainRef(u.Ref), u.Old), nil
+	}
+	var problems []integrity.Problem
+	if u.Creates() {
+		problems = integrity.RefNames(u.Ref, r.names)
+	}
+	var more []integrity.Problem
+	var err error
+	switch {
+	case strings.HasPrefix(u.Ref, branches):
+		more, err = r.judgeBranch(ctx, u)
+	case strings.HasPrefix(u.Ref, tags):
+		more, err = r.judgeTag(ctx, u)
+	case u.Ref == integrity.StatementsRef:
+		more, err = r.judgeStatements(ctx, u)
+	case !r.isAllowed(u.Ref):
+		more = one(integrity.RefName, "Push branches and tags only, or have whoever runs the server allow it by --allow-ref.",
+			"%s is neither a branch nor a tag: such refs can change what others see", plainRef(u.Ref))
+	}
+	return append(problems, more...), err
+}
+
+// one returns a problem about a ref as a whole.
+func one(code integrity.Code, hint, format string, args ...any) []integrity.Problem {
+	return []integrity.Problem{{Code: code, Decision: code.Decision(), Hint: hint, Message: fmt.Sprintf(format, args...)}}
+}
+
+func plainRef(ref string) string { return report.Plain(ref) }
+
+// unverified is the problem of what could not be found out.
+func (r *receiver) unverified(err error) integrity.Problem {
+	hint := "Push again; if it stays, have whoever runs the server look at the repository with git fsck."
+	if errors.Is(err, context.DeadlineExceeded) {
+		hint = "Push it in parts, or have the limit --timeout raised."
+	}
+	return integrity.Problem{
+		Code: integrity.Unverified, Decision: integrity.Hold, Hint: hint,
+		Message: "it could not be judged: " + report.Plain(firstLine(err)),
+	}
+}
+
+// isAllowed reports refs that are taken as they come. Replacements of objects have to
+// be named as such: nobody means them by refs/*.
+func (r *receiver) isAllowed(ref string) bool {
+	return slices.ContainsFunc(r.allowRefs, func(pattern string) bool {
+		return git.MatchRef(pattern, ref) && (!strings.HasPrefix(ref, replacements) || strings.HasPrefix(pattern, replacements))
+	})
+}
+
+func (r *receiver) isTopic(ref string) bool {
+	return ref != r.branch && slices.ContainsFunc(r.topics, func(pattern string) bool { return git.MatchRef(pattern, ref) })
+}
+
+func (r *receiver) judgeBranch(ctx context.Context, u integrity.RefUpdate) ([]integrity.Problem, error) {
+	topic := r.isTopic(u.Ref)
+	switch {
+	case u.Deletes() && topic:
+		return nil, nil
+	case u.Deletes():
+		return one(integrity.RefDeleted, "Keep it; if such branches may go, have whoever runs the server name them by --topic.",
+			"%s, which is at %.12s, would be deleted", plainRef(u.Ref), u.Old), nil
+	case topic:
+		problems, err := r.sinceTrusted(ctx, u.Ref, u.Ref, u.New)
+		return forTopic(problems), err
+	case u.Creates():
+		return r.sinceTrusted(ctx, u.Ref, u.Ref, u.New)
+	}
+	return r.verify(ctx, integrity.Trust{Ref: u.Ref, Root: u.Old, Bootstrap: r.bootstrap, Branches: r.others(u.Ref)}, u.Old, u.Old, u.New)
+}
+
+// others are the tips of the other branches.
+func (r *receiver) others(ref string) map[string]string {
+	tips := map[string]string{}
+	for name, other := range r.refs {
+		if strings.HasPrefix(name, branches) && name != ref {
+			tips[name] = other.ID
+		}
+	}
+	return tips
+}
+
+// waiting are the codes of what may still be approved before it is merged.
+var waiting = []integrity.Code{integrity.AuthzThreshold, integrity.SafeguardRemoved, integrity.TrustShrink, integrity.Regression}
+
+// forTopic lets a branch wait for approvals: where it is merged, they are needed.
+func forTopic(problems []integrity.Problem) []integrity.Problem {
+	for i, p := range problems {
+		if slices.Contains(waiting, p.Code) && !p.Decision.Passes() {
+			problems[i].Decision = integrity.Warn
+			problems[i].Hint = strings.TrimSpace(p.Hint + " It is taken here, and will be refused where it is merged.")
+		}
+	}
+	return problems
+}
+
+// sinceTrusted judges what a commit has beyond the default branch, by the trust of
+// that branch. Rules and approvals are those for the ref whose rules hold.
+func (r *receiver) sinceTrusted(ctx context.Context, ref, rules, tip string) ([]integrity.Problem, error) {
+	t := integrity.Trust{Ref: rules, Bootstrap: r.bootstrap}
+	if r.trusted == "" {
+		if r.bootstrap == nil {
+			return one(integrity.TrustMissing, "Have whoever runs the server give the hook --root COMMIT or --signers FILE; --base BRANCH if the default branch has another name.",
+				"nothing says whom to trust: there is no branch %s yet", plainRef(r.branch)), nil
+		}
+		return r.verify(ctx, t, "", "", tip)
+	}
+	commit, err := r.repo.Commit(ctx, tip)
+	if err != nil {
+		return malformed(err)
+	}
+	from, err := r.repo.MergeBase(ctx, r.trusted, tip)
+	if _, unrelated := errors.AsType[*git.UnrelatedError](err); unrelated {
+		return one(integrity.HistRewrite, "Look at where it comes from: the branch was made anew, or is of another repository.",
+			"%s has no commit in common with %.12s, by whose trust it is judged", plainRef(ref), r.trusted), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.Root = from
+	if from != r.trusted {
+		t.Base = r.trusted
+	}
+	var problems []integrity.Problem
+	if from != tip {
+		if problems, err = r.verify(ctx, t, "", from, tip); err != nil {
+			return problems, err
+		}
+	}
+	if rules != ref { // of a tag, which has rules of its own
+		return problems, nil
+	}
+	signers, err := r.trustedSigners(ctx)
+	if err != nil {
+		return problems, err
+	}
+	return append(problems, integrity.MayMake(ref, commit, signers, time.Now())...), nil
+}
+
+// malformed tells of an object that is not as git writes it. Other errors stay errors.
+func malformed(err error) ([]integrity.Problem, error) {
+	bad, ok := errors.AsType[*git.MalformedError](err)
+	if !ok {
+		return nil, err
+	}
+	problems := one(integrity.ObjMalformed, "Find out which tool made it, and make it anew.", "%v", bad)
+	problems[0].Commit = bad.ID
+	return problems, nil
+}
+
+// verify judges the commits between two, and what they take away from safeguards.
+func (r *receiver) verify(ctx context.Context, t integrity.Trust, accepted, from, tip string) ([]integrity.Problem, error) {
+	t.MaxCommits = r.maxCommits
+	if r.statements != nil {
+		t.Approvals = r.statements
+	}
+	result, err := integrity.Check(ctx, r.repo, t, accepted, tip, nil)
+	if err != nil {
+		return result.Problems, err
+	}
+	known := !slices.ContainsFunc(result.Problems, func(p integrity.Problem) bool {
+		return p.Code == integrity.HistLimit || p.Code == integrity.Unverified || p.Code == integrity.RepoShallow
+	})
+	if !known || result.Decision == integrity.Hold && result.Accepted == "" {
+		return result.Problems, nil
+	}
+	problems := result.Problems
+	err = safeguard.Range(ctx, r.repo, r.policies, from, tip, result.Verified, false, func(step safeguard.Judged) bool {
+		problems = append(problems, step.Problems...)
+		return len(problems) <= maxProblems
+	})
+	if err != nil {
+		return problems, fmt.Errorf("what is taken away from safeguards could not be found out: %w", err)
+	}
+	return problems, nil
+}
+
+// maxProblems bounds how many are looked for: one refuses a push.
+const maxProblems = 200
+
+// trustedSigners are those that count for new refs.
+func (r *receiver) trustedSigners(ctx context.Context) (*integrity.Signers, error) {
+	if r.trusted == "" {
+		return r.bootstrap, nil
+	}
+	tree, err := r.repo.Tree(ctx, r.trusted)
+	if err != nil {
+		return nil, err
+	}
+	signers, err := integrity.LoadSigners(tree, "", "")
+	if errors.Is(err, fs.ErrNotExist) && r.bootstrap != nil {
+		return r.bootstrap, nil
+	}
+	return signers, err
+}
+
+// judgeStatements lets statements be added: who made them, each says for itself.
+func (r *receiver) judgeStatements(ctx context.Context, u integrity.RefUpdate) ([]integrity.Problem, error) {
+	if u.Deletes() {
+		return one(integrity.RefDeleted, "Keep it: approvals are found there.", "%s would be deleted", u.Ref), nil
+	}
+	if _, err := r.repo.Commit(ctx, u.New); err != nil || u.Creates() {
+		return nil, err
+	}
+	grew, err := r.repo.IsAncestor(ctx, u.Old, u.New)
+	if err == nil && !grew {
+		return one(integrity.HistRewrite, "Fetch it, and add to it: statements are never taken back.", "%s would lose statements", u.Ref), nil
+	}
+	return nil, err
+}
+
+// findStatements looks for approvals where they are, and among what is pushed.
+func (r *receiver) findStatements(ctx context.Context, updates []integrity.RefUpdate) error {
+	tip := r.refs[integrity.StatementsRef].ID
+	for _, u := range updates {
+		if u.Ref != integrity.StatementsRef {
+			continue
+		}
+		if problems, err := r.judge(ctx, u); err == nil && len(problems) == 0 {
+			tip = u.New
+		}
+	}
+	r.statements = integrity.NewStatements(r.repo, tip, nil)
+	return nil
+}
+
+// signedPush judges the certificate of a push.
+func (r *receiver) signedPush(ctx context.Context, updates []integrity.RefUpdate, partial bool) ([]integrity.Problem, error) {
+	id := os.Getenv("GIT_PUSH_CERT")
+	if strings.Trim(id, "0") == "" {
+		return one(integrity.SigMissing, "Push with git push --signed; the server offers that if receive.certNonceSeed is set.", "the push is not signed"), nil
+	}
+	blob, err := r.repo.Blob(ctx, id, maxCertificate)
+	if err != nil {
+		return nil, fmt.Errorf("the push certificate: %w", err)
+	}
+	signers, err := r.trustedSigners(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if signers == nil {
+		return one(integrity.TrustMissing, "Have whoever runs the server give the hook --root COMMIT or --signers FILE.", "nothing says whose push certificate counts"), nil
+	}
+	push := integrity.SignedPush{
+		Certificate: blob, Nonce: os.Getenv("GIT_PUSH_CERT_NONCE"), NonceStatus: os.Getenv("GIT_PUSH_CERT_NONCE_STATUS"),
+		Pushees: r.pushees, Updates: updates, Partial: partial,
+	}
+	_, problems := push.Verify(signers, time.Now())
+	return problems, nil
+}
+
+// maxCertificate bounds the certificate of a push, in bytes.
+const maxCertificate = 1 << 20

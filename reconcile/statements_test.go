@@ -86,6 +86,47 @@ func TestRewriteIsReleased(t *testing.T) {
 	g.polls("also in another process", next, state.Ready, "")
 }
 
+// The new commits of a rewrite are judged one after another, and all of them together
+// by what the branch had.
+func TestRewriteKeepsSafeguards(t *testing.T) {
+	const workflow = ".github/workflows/ci.yml"
+	ungated := strings.Replace(gated, "holdfast scan .", "true", 1)
+	for _, c := range []struct {
+		reason string
+		do     func(g *governed) // after going back to the root
+		status state.Status
+	}{
+		{"the gate is put up again", func(g *governed) {
+			g.Repo.Commit("No secret", map[string]string{"a": "b"})
+			g.Repo.Commit("Scan", map[string]string{workflow: gated})
+		}, state.Ready},
+		{"the gate is lost", func(g *governed) { g.Repo.Commit("No secret", map[string]string{"a": "b", workflow: ungated}) }, state.Blocked},
+		{"the gate is lost by going back", func(*governed) {}, state.Blocked},
+		{"a step takes it away for a while", func(g *governed) {
+			g.Repo.Commit("Scan", map[string]string{workflow: gated})
+			g.Repo.Commit("Off", map[string]string{workflow: ungated})
+			g.Repo.Commit("On", map[string]string{workflow: gated})
+		}, state.Blocked},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			g := govern(t)
+			g.Evaluator = changePolicies(t)
+			g.Repo.Commit("Scan", map[string]string{workflow: gated})
+			old := g.Repo.Commit("A secret", map[string]string{"secret": "x"})
+			g.polls("it is accepted", old, state.Ready, "")
+			g.Reset(g.root)
+			c.do(g)
+			now := g.Head()
+			g.publish(integrity.Statement{Kind: integrity.Acknowledgement, Old: old, New: now, Reason: "x"}, "bob", "carol")
+			if c.status == state.Ready {
+				g.polls(c.reason, now, state.Ready, "")
+				return
+			}
+			g.polls(c.reason, old, c.status, "SAFEGUARD_REMOVED")
+		})
+	}
+}
+
 func TestApprovalsArrive(t *testing.T) {
 	g := govern(t)
 	base := g.Git("rev-parse", "HEAD")

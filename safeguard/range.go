@@ -17,6 +17,7 @@ import (
 type Repository interface {
 	Commits(ctx context.Context, ids []string, each func(id string, c *git.Commit, err error) error) error
 	FirstParents(ctx context.Context, from, to string) ([]string, error)
+	IsAncestor(ctx context.Context, ancestor, of string) (bool, error)
 	Tree(ctx context.Context, commit string) (source.Tree, error)
 	Changes(ctx context.Context, from, to string) ([]git.Change, error)
 	// Ahead and FilesAhead read together what is asked for next.
@@ -31,7 +32,8 @@ type Judged struct {
 }
 
 // Range judges the mainline commits of from..to, oldest first, and hands each to
-// yield, which says whether to go on. Signers are those that integrity.Check proved.
+// yield, which says whether to go on. Of a branch that was rewritten, the tip is also
+// compared with from itself. Signers are those that integrity.Check proved.
 // A first commit of all takes nothing away. Without unsigned, nobody's right is
 // taken for granted.
 func Range(ctx context.Context, repo Repository, evaluator policy.Evaluator, from, to string, verified []integrity.Verified, unsigned bool, yield func(Judged) bool) error {
@@ -43,7 +45,13 @@ func Range(ctx context.Context, repo Repository, evaluator policy.Evaluator, fro
 	for _, v := range verified {
 		r.signers[v.Commit] = v.Signer
 	}
-	before := from
+	before, rewritten, err := r.parted(ctx, from, to, ids)
+	if err != nil {
+		return err
+	}
+	if rewritten && len(ids) == 0 {
+		ids = []string{to} // it went back, to what was judged before
+	}
 	for window := range slices.Chunk(ids, atOnce) {
 		commits, err := r.load(ctx, window)
 		if err != nil {
@@ -54,6 +62,9 @@ func Range(ctx context.Context, repo Repository, evaluator policy.Evaluator, fro
 				before = commit.Parents[0]
 			}
 			judged, err := r.judge(ctx, before, commit)
+			if err == nil && rewritten && commit.ID == to {
+				judged, err = r.also(ctx, judged, from, commit)
+			}
 			if err != nil {
 				return fmt.Errorf("commit %s: %w", short(commit.ID), err)
 			}

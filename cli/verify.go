@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -265,11 +266,13 @@ func (o *verifyCommand) safeguards(ctx context.Context, repo *git.Local, policie
 		if err == nil {
 			return nil
 		}
-		result.Retry, result.Decision = true, max(result.Decision, integrity.Hold)
-		result.Problems = append(result.Problems, integrity.Problem{
-			Code: integrity.Unverified, Decision: integrity.Hold,
-			Message: fmt.Sprintf("what is taken away from safeguards could not be found out: %v", err),
-		})
+		if !refused(result, next(ctx, repo, last, span.tip)) {
+			result.Retry, result.Decision = true, max(result.Decision, integrity.Hold)
+			result.Problems = append(result.Problems, integrity.Problem{
+				Code: integrity.Unverified, Decision: integrity.Hold,
+				Message: fmt.Sprintf("what is taken away from safeguards could not be found out: %v", err),
+			})
+		}
 		if !o.dryRun {
 			return nil
 		}
@@ -278,6 +281,20 @@ func (o *verifyCommand) safeguards(ctx context.Context, repo *git.Local, policie
 		}
 	}
 	return nil
+}
+
+// refused reports whether a commit is denied for what its tree is, or lies beyond what
+// a shallow clone has: that it cannot be compared is then no news.
+func refused(result *integrity.Result, commit string) bool {
+	return slices.ContainsFunc(result.Problems, func(p integrity.Problem) bool {
+		switch p.Code {
+		case integrity.RepoShallow:
+			return true
+		case integrity.ObjMalformed, integrity.TreePath, integrity.TreeLimit, integrity.HashCollision, integrity.PolicyInvalid:
+			return p.Commit == commit && p.Decision == integrity.Deny
+		}
+		return false
+	})
 }
 
 // next returns the commit of the mainline that comes after another; "" if there is

@@ -243,7 +243,11 @@ func (m *Mirror) fetch(ctx context.Context, limit int64, refs []string) (absent 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer m.watchFetch(limit, cancel)()
-	_, err = m.run(ctx, m.remoteEnvironment(), args...)
+	var extra []setting
+	if limit < m.opts.MaxFetch {
+		extra = append(extra, setting{"fetch.unpackLimit", "1"}) // only packs are watched
+	}
+	_, err = m.run(ctx, m.remoteEnvironment(extra...), args...)
 	if err != nil {
 		m.sweep()
 	}
@@ -310,8 +314,7 @@ func (m *Mirror) remoteFailure(ctx context.Context, err error) error {
 	return &RemoteError{URL: m.remote.url, Message: message, Err: err}
 }
 
-func (m *Mirror) remoteEnvironment() []string {
-	var extra []setting
+func (m *Mirror) remoteEnvironment(extra ...setting) []string {
 	if m.remote.header != "" {
 		extra = append(extra, setting{"http." + m.remote.url + ".extraHeader", m.remote.header})
 	}

@@ -1,6 +1,7 @@
 package git_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"os"
 	"os/exec"
@@ -151,5 +152,82 @@ func TestPublishRefuses(t *testing.T) {
 	}
 	if _, err := l.Append(ctx, notes, strings.Repeat("1", 40), nil, "x"); err == nil {
 		t.Error("a commit that does not exist")
+	}
+}
+
+func TestFetchSmall(t *testing.T) {
+	r := gittest.New(t)
+	r.Commit("first", map[string]string{"a": "1"})
+	m, err := git.OpenMirror(t.Context(), git.Options{Dir: filepath.Join(t.TempDir(), "m.git"), URL: r.FileURL(), AllowProtocols: []string{"file"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close() })
+	if id, err := m.FetchSmall(t.Context(), notes, 1<<20); id != "" || err != nil {
+		t.Errorf("an absent ref: %q, %v", id, err)
+	}
+	small := r.Commit("small", map[string]string{"one": "1"})
+	r.SetRef(notes, small)
+	if id, err := m.FetchSmall(t.Context(), notes, 1<<20); id != small || err != nil {
+		t.Errorf("%q, %v", id, err)
+	}
+	huge := make([]byte, 40<<20)
+	_, _ = rand.Read(huge)
+	r.SetRef(notes, r.Commit("huge", map[string]string{"huge": string(huge)}))
+	_, err = m.FetchSmall(t.Context(), notes, 1<<20)
+	if _, ok := errors.AsType[*git.LimitError](err); !ok {
+		t.Errorf("%v", err)
+	}
+	if id, err := m.FetchSmall(t.Context(), "main", 1); err == nil {
+		t.Errorf("a short name gives %q", id)
+	}
+}
+
+func TestPatchID(t *testing.T) {
+	r := gittest.New(t)
+	long := strings.Repeat("line\n", 20)
+	at := func(before string, commit map[string]string) string {
+		r.Commit("base", map[string]string{"f": before, "unrelated": r.Head()})
+		return r.Commit("change", commit)
+	}
+	r.Commit("first", map[string]string{"f": "x"})
+	ids := []string{
+		at(long+"end\n", map[string]string{"f": long + "more\nend\n"}),
+		at("top\n"+long+"end\n", map[string]string{"f": "top\n" + long + "more\nend\n"}), // elsewhere in the file
+		at(long+"other\n", map[string]string{"f": long + "more\nother\n"}),               // in other surroundings
+		at(long+"end\n", map[string]string{"f": long + "less\nend\n"}),                   // other lines
+		at(long+"end\n", map[string]string{"g": long + "more\nend\n"}),                   // another file
+		at("\x00a", map[string]string{"f": "\x00b"}),
+		at("\x00c", map[string]string{"f": "\x00b"}), // the same from another beginning
+		at("z", nil),
+	}
+	m, err := git.OpenMirror(t.Context(), git.Options{Dir: filepath.Join(t.TempDir(), "m.git"), URL: r.FileURL(), AllowProtocols: []string{"file"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close() })
+	if _, err := m.Fetch(t.Context(), "refs/heads/main"); err != nil {
+		t.Fatal(err)
+	}
+	var patches []string
+	for _, id := range ids {
+		patch, err := m.PatchID(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		patches = append(patches, patch)
+	}
+	if patches[0] != patches[1] {
+		t.Error("the same change elsewhere in the file is another one")
+	}
+	seen := map[string]int{}
+	for i, p := range patches[1:] {
+		if j, twice := seen[p]; twice {
+			t.Errorf("%d and %d are the same", i+1, j)
+		}
+		seen[p] = i + 1
+	}
+	if patches[7] != "" {
+		t.Error("a commit that changes nothing has a patch")
 	}
 }

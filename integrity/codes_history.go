@@ -7,7 +7,7 @@ var historyCodes = []*Explanation{
 	{Rule: finding.Rule{
 		ID: "HIST_REWRITE", Title: "Accepted history stays", Severity: finding.High,
 		Why:         "A commit that was accepted is no longer part of the branch: somebody force-pushed. Commits are lost by that, maybe the one that closed a hole, and with them the evidence of who did what. Also a rewrite that keeps all files destroys signatures and reviews.",
-		Remediation: "Put the branch back, and add what is new on top. If the rewrite is wanted, look at what is lost with `git range-diff` and have it acknowledged by those whom the trust file names.",
+		Remediation: "Put the branch back, and add what is new on top. If the rewrite is wanted, look at what is lost and have it acknowledged by those whom the trust file names (`holdfast ack`).",
 		Controls:    []string{"CICD-SEC-1", "NIST-800-53/AU-9"},
 		References:  []string{docPush, docRangeDiff},
 	}, Example: "git reset --hard HEAD~1\ngit commit -S -am tidy\ngit push --force"},

@@ -100,7 +100,7 @@ var signatureCodes = []*Explanation{
 		ID: "AUTHZ_THRESHOLD", Title: "Enough others have approved", Severity: finding.Critical,
 		Why: "The trust file asks for approvals of others, so that one stolen key or one persuaded person is not enough. Identities are counted and not keys, and nobody approves a change of their own. " +
 			"An approval holds for one content, branch and repository, so that it cannot be carried over to another change.",
-		Remediation: "Have the missing approvers approve this very commit: by a signed merge, or with a signed statement. After a change they have to do it again.",
+		Remediation: "Have the missing approvers approve this very commit: by a signed merge, or by a signed statement (`holdfast approve`). After a change they have to do it again.",
 		Controls:    []string{"CICD-SEC-1", "NIST-800-53/CM-3", "NIST-800-53/AC-5"},
 		References:  []string{docCodeOwners, docSourceThreats},
 	}, Example: "git commit -S -m 'I am two' .github/    # approvals: 2, signed by one person with two keys"},
@@ -122,7 +122,7 @@ var signatureCodes = []*Explanation{
 	{Rule: finding.Rule{
 		ID: "TRUST_SHRINK", Title: "Protection is taken away only on purpose", Severity: finding.High,
 		Why:         "The commit takes away keys, thresholds, rules or revocations, and may well be approved. Locking colleagues out, or lowering what is asked for, is also what comes before an attack. So it waits for a second look, approved or not.",
-		Remediation: "Look at `holdfast trust check --base BEFORE`. If all of it is wanted, have it acknowledged by those whom the trust file names; otherwise revert the commit.",
+		Remediation: "Look at `holdfast trust check --base BEFORE`. If all of it is wanted, have it acknowledged by those whom the trust file names (`holdfast ack`); otherwise revert the commit.",
 		Controls:    []string{"CICD-SEC-1", "NIST-800-53/CM-3"},
 		References:  []string{docSourceThreats},
 	}, Example: "sed -i 's/approvals: 2/approvals: 0/' .holdfast/trust.yaml"},

@@ -2,11 +2,14 @@ package integrity
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/trust"
 )
 
@@ -363,5 +366,82 @@ func TestRangeDiff(t *testing.T) {
 	}
 	if !strings.Contains(r.Problems[0].Message, fmt.Sprintf(`loses 5 commits: %s "SECURITY: fix" (gone), %s "second" (altered, as %s), `, short(dropped), short(changed), short(nowChanged))) {
 		t.Errorf("%s", r.Problems[0].Message)
+	}
+}
+
+// What cannot be found out about a rewrite is held, whoever has acknowledged it.
+func TestReleaseIsTotal(t *testing.T) {
+	keys := newPeople(t, "alice", "bob", "carol", "forge", "bot")
+	for _, c := range []struct{ reason, object string }{
+		{"the new tip", "HEAD"},
+		{"its files", "HEAD^{tree}"},
+		{"a new file", "HEAD:notes.md"},
+		{"a commit in between", "HEAD~1"},
+		{"the trust file that was in force", "refs/heads/kept:.holdfast/trust.yaml"},
+		{"the files of what was accepted", "refs/heads/kept^{tree}"},
+		{"a commit that is lost", "refs/heads/kept~1"},
+		{"what was accepted", "refs/heads/kept"},
+		{"the statements", StatementsRef},
+		{"their list", StatementsRef + "^{tree}"},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			l := withTrust(t, keys)
+			l.as("alice").edit("first")
+			l.accepted = l.as("alice").edit("second")
+			l.Git("update-ref", "refs/heads/kept", l.accepted)
+			l.Reset(l.Git("rev-parse", "HEAD~2"))
+			l.as("bob").edit("other")
+			l.as("bob").Commit("tidy", map[string]string{"notes.md": "x\n"})
+			l.publish(l.sign("carol", l.acknowledgement()))
+			ids, err := l.mirror.Fetch(l.ctx, "refs/heads/kept", "refs/heads/main", StatementsRef)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.trust.Approvals = NewStatements(l.mirror, ids[StatementsRef], func(string) time.Time { return l.seen })
+			tip, seen := l.Head(), func(string) time.Time { return l.seen }
+			if r, err := Check(l.ctx, l.mirror, l.trust, l.accepted, tip, seen); err != nil || r.Decision != Warn {
+				t.Fatalf("nothing is missing: %s %v %v", r.Decision, r.Problems, err)
+			}
+			l.loosen()
+			id := l.Git("rev-parse", c.object)
+			if err := os.Remove(filepath.Join(l.dir, "objects", id[:2], id[2:])); err != nil {
+				t.Fatal(err)
+			}
+			opts := git.Options{Dir: l.dir, URL: l.FileURL(), AllowProtocols: []string{"file"}}
+			again, err := git.OpenMirror(l.ctx, opts) // which has read nothing yet
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = again.Close() }()
+			l.trust.Approvals = NewStatements(again, ids[StatementsRef], seen)
+			r, err := Check(l.ctx, again, l.trust, l.accepted, tip, seen)
+			if err != nil || r.Decision != Hold || r.Accepted != l.accepted {
+				t.Errorf("%s, accepted %s: %v %v", r.Decision, r.Accepted, r.Problems, err)
+			}
+		})
+	}
+}
+
+// loosen makes a file of each object of the mirror.
+func (l *lab) loosen() {
+	l.t.Helper()
+	packs, err := filepath.Glob(filepath.Join(l.dir, "objects/pack/*"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	apart := l.t.TempDir()
+	for _, pack := range packs {
+		moved := filepath.Join(apart, filepath.Base(pack))
+		if err := os.Rename(pack, moved); err != nil {
+			l.t.Fatal(err)
+		}
+		if filepath.Ext(moved) != ".pack" {
+			continue
+		}
+		content, err := os.ReadFile(moved)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		l.GitInput(content, "--git-dir="+l.dir, "unpack-objects", "-q")
 	}
 }

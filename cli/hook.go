@@ -51,18 +51,25 @@ Exit codes: 0 installed, 2 the hooks cannot be written.`,
 		},
 	}
 	uninstall := &cobra.Command{
-		Use:   "uninstall",
+		Use:   "uninstall [--server [DIR]]",
 		Short: "Remove the hooks that install wrote, and put back what was there",
 		Long: `Remove the hooks that install wrote, and put back what was there before. Without
-flags, all of them.
+flags, all of them; with --server, that of the repository in DIR.
 
 Exit codes: 0 they are not there any more, 2 they cannot be removed.`,
-		Args: takes(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.uninstall(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.server {
+				return o.uninstallServer(cmd.Context(), args)
+			}
+			if err := takes(0, 0)(cmd, args); err != nil {
+				return err
+			}
+			return o.uninstall(cmd.Context())
+		},
 	}
-	install.Flags().BoolVar(&o.server, "server", false, "the pre-receive hook of a repository that others push to")
 	for _, cmd := range []*cobra.Command{install, uninstall} {
 		cmd.Flags().BoolVar(&o.preCommit, "pre-commit", false, "the hook that judges what is staged")
+		cmd.Flags().BoolVar(&o.server, "server", false, "the pre-receive hook of a repository that others push to, in DIR")
 		cmd.Flags().BoolVar(&o.prePush, "pre-push", false, "the hook that judges what the remote does not have")
 	}
 	return newGroup("hook", "Scan before Git commits or pushes, and judge what a server is sent", install, uninstall, newReceive(a))
@@ -235,28 +242,32 @@ func (o *hookCommand) uninstall(ctx context.Context) error {
 		return err
 	}
 	for _, name := range o.names("pre-commit", "pre-push") {
-		file := filepath.Join(dir, name)
-		ours, err := isOurs(file)
-		if errors.Is(err, fs.ErrNotExist) || err == nil && !ours {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		note := ""
-		err = os.Rename(file+keptSuffix, file)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			err = os.Remove(file)
-		case err == nil:
-			note = "; the hook that was there before is back"
-		}
-		if err != nil {
-			return pathError(file, err)
-		}
-		if err := o.say("removed %s"+note, file); err != nil {
+		if err := o.remove(filepath.Join(dir, name)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// remove removes one hook, if it is ours, and puts back the one before it.
+func (o *hookCommand) remove(file string) error {
+	ours, err := isOurs(file)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !ours {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	note := ""
+	err = os.Rename(file+keptSuffix, file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = os.Remove(file)
+	case err == nil:
+		note = "; the hook that was there before is back"
+	}
+	if err != nil {
+		return pathError(file, err)
+	}
+	return o.say("removed %s"+note, file)
 }

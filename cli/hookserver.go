@@ -41,15 +41,38 @@ func (o *hookCommand) installServer(ctx context.Context, args []string, dash int
 	if err := checkReceiveFlags(o.app, flags); err != nil {
 		return err
 	}
+	dir, err := serverHooks(ctx, dirs)
+	if err != nil {
+		return err
+	}
+	return o.write(filepath.Join(dir, serverHookName), []byte(withFlags(serverHook, flags)))
+}
+
+// serverHookName is that of the hook which sees all refs of a push at once.
+const serverHookName = "pre-receive"
+
+func (o *hookCommand) uninstallServer(ctx context.Context, dirs []string) error {
+	if len(dirs) > 1 {
+		return fmt.Errorf("there is one argument too many: %q", dirs[1])
+	}
+	dir, err := serverHooks(ctx, dirs)
+	if err != nil {
+		return err
+	}
+	return o.remove(filepath.Join(dir, serverHookName))
+}
+
+// serverHooks returns where hooks of a server's repository are, if they are its own.
+func serverHooks(ctx context.Context, dirs []string) (string, error) {
 	dir, hooks, err := git.FindServerHooks(ctx, optional(dirs, "."))
 	if err != nil {
-		return withHint(err, "name the directory of the repository: holdfast hook install --server /srv/git/shop.git")
+		return "", withHint(err, "name the directory of the repository: holdfast hook install --server /srv/git/shop.git")
 	}
 	if hooks.Shared {
-		return withHint(fmt.Errorf("core.hooksPath is %s for all repositories", report.Plain(hooks.Dir)),
-			"give this one its own: git --git-dir=%s config core.hooksPath hooks\nor call `holdfast hook receive` in the hook that is there", report.Plain(dir))
+		return "", withHint(fmt.Errorf("core.hooksPath is %s for all repositories", hooks.Dir),
+			"give this one its own: git --git-dir=%s config core.hooksPath hooks\nor call `holdfast hook receive` in the hook that is there", dir)
 	}
-	return o.write(filepath.Join(hooks.Dir, "pre-receive"), []byte(withFlags(serverHook, flags)))
+	return hooks.Dir, nil
 }
 
 // checkReceiveFlags refuses what the hook could not be run with: every push would be.

@@ -172,7 +172,7 @@ func (o *receiveCommand) open(ctx context.Context, updates []integrity.RefUpdate
 			err = errors.Join(err, repo.Close())
 		}
 	}()
-	r := &receiver{receiveCommand: o, repo: repo, refs: map[string]git.Ref{}, root: o.root}
+	r := &receiver{receiveCommand: o, repo: repo, refs: map[string]git.Ref{}}
 	if r.policies, err = loadPolicies(o.policies.PolicyOptions); err != nil {
 		return nil, err
 	}
@@ -196,7 +196,9 @@ func (o *receiveCommand) open(ctx context.Context, updates []integrity.RefUpdate
 	} else if !strings.HasPrefix(r.branch, "refs/") {
 		r.branch = "refs/heads/" + r.branch
 	}
-	r.trusted = cmp.Or(r.refs[r.branch].ID, o.root)
+	if err := r.begin(ctx); err != nil {
+		return nil, err
+	}
 	if o.signers != "" {
 		tree, err := source.Disk(filepath.Dir(o.signers), source.DiskOptions{})
 		if err != nil {
@@ -207,6 +209,21 @@ func (o *receiveCommand) open(ctx context.Context, updates []integrity.RefUpdate
 		}
 	}
 	return r, r.findStatements(ctx, updates)
+}
+
+// begin finds the commit by whose trust new refs are judged. A default branch without
+// the pinned root was put in place of the one that is meant.
+func (r *receiver) begin(ctx context.Context) error {
+	tip, root := r.refs[r.branch].ID, r.root
+	if r.trusted = cmp.Or(tip, root); tip == "" || root == "" {
+		return nil
+	}
+	rooted, err := r.repo.IsAncestor(ctx, root, tip)
+	if err == nil && !rooted {
+		err = withHint(fmt.Errorf("the pinned root %.12s is not part of the history of %s", report.Plain(root), report.Plain(r.branch)),
+			"compare the server's repository with a clone that you trust, or pin another root in its hook")
+	}
+	return err
 }
 
 // refVerdict is what is wrong with one ref of a push.
@@ -285,7 +302,6 @@ type receiver struct {
 	names      []string           // of all refs, before and after it
 	branch     string             // the default branch, in full
 	trusted    string             // the commit by whose trust new refs are judged; empty if there is none
-	root       string
 	bootstrap  *integrity.Signers
 	statements *integrity.Statements
 }

@@ -32,12 +32,11 @@ func (r *receiver) judge(ctx context.Context, u integrity.RefUpdate) ([]integrit
 	case there != !u.Creates() || there && before.ID != u.Old:
 		return one(integrity.Unverified, "Fetch, and push again.", "%s is not at %.12s: it was moved meanwhile", plainRef(u.Ref), u.Old), nil
 	}
-	var problems []integrity.Problem
-	if u.Creates() {
-		problems = integrity.RefNames(u.Ref, r.names)
+	problems, err := r.judgeName(ctx, u)
+	if err != nil {
+		return nil, err
 	}
 	var more []integrity.Problem
-	var err error
 	switch {
 	case strings.HasPrefix(u.Ref, branches):
 		more, err = r.judgeBranch(ctx, u)
@@ -51,6 +50,30 @@ func (r *receiver) judge(ctx context.Context, u integrity.RefUpdate) ([]integrit
 	}
 	return append(problems, more...), err
 }
+
+// judgeName judges the name of a ref. One that is there already may at least go.
+func (r *receiver) judgeName(ctx context.Context, u integrity.RefUpdate) ([]integrity.Problem, error) {
+	if u.Deletes() {
+		return nil, nil
+	}
+	if !u.Creates() {
+		return integrity.RefNames(u.Ref, nil), nil
+	}
+	problems := integrity.RefNames(u.Ref, r.names)
+	name := strings.TrimPrefix(strings.TrimPrefix(u.Ref, branches), tags)
+	if len(name) < leastDigits {
+		return problems, nil
+	}
+	taken, err := r.repo.Abbreviates(ctx, name)
+	if taken {
+		problems = append(problems, one(integrity.RefName, "Choose another name, and push again.",
+			"the name %s is the beginning of an object id: programs would take it for that object", plainRef(u.Ref))...)
+	}
+	return problems, err
+}
+
+// leastDigits is how many digits of an id people write.
+const leastDigits = 7
 
 // one returns a problem about a ref as a whole.
 func one(code integrity.Code, hint, format string, args ...any) []integrity.Problem {
@@ -139,6 +162,10 @@ func (r *receiver) sinceTrusted(ctx context.Context, ref, rules, tip string) ([]
 	commit, err := r.repo.Commit(ctx, tip)
 	if err != nil {
 		return malformed(err)
+	}
+	if r.refs[r.branch].ID == "" && ref == r.branch { // it has to contain the root, or nothing could begin
+		t.Root = r.trusted
+		return r.verify(ctx, t, "", r.trusted, tip)
 	}
 	from, err := r.repo.MergeBase(ctx, r.trusted, tip)
 	if _, unrelated := errors.AsType[*git.UnrelatedError](err); unrelated {

@@ -141,6 +141,19 @@ func (l *Local) Kind(ctx context.Context, id string) (string, error) {
 	return kind, err
 }
 
+// Abbreviates reports whether git takes hexadecimal digits for the beginning of an
+// object's id, of one or of several.
+func (l *Local) Abbreviates(ctx context.Context, digits string) (bool, error) {
+	if len(digits) < 4 || strings.Trim(digits, "0123456789abcdefABCDEF") != "" {
+		return false, nil
+	}
+	out, err := l.m.run(ctx, l.m.environment(), "rev-parse", "--disambiguate="+digits)
+	if err != nil {
+		return false, l.m.localFailure(err)
+	}
+	return len(out) > 0, nil
+}
+
 // Blob reads the content of a blob by its id, of at most limit bytes.
 func (l *Local) Blob(ctx context.Context, id string, limit int64) ([]byte, error) {
 	return l.m.object(ctx, id, "blob", limit)

@@ -108,6 +108,11 @@ func RefNames(ref string, others []string) []Problem {
 		return refuse("%s", bad.Reason)
 	}
 	if space == "" {
+		for _, s := range []string{"refs/heads/", "refs/tags/", "refs/replace/"} {
+			if len(ref) > len(s) && ref[:len(s)] != s && strings.EqualFold(ref[:len(s)], s) {
+				return refuse("differs from those of %s by upper and lower case only", strings.TrimSuffix(s, "/"))
+			}
+		}
 		return nil
 	}
 	first, _, _ := strings.Cut(name, "/")

@@ -126,7 +126,7 @@ func invocations(page string) (all []string) {
 }
 
 // groups are the commands that only hold others.
-var groups = []string{"policy", "ledger", "baseline", "waive", "hook"}
+var groups = []string{"policy", "ledger", "baseline", "waive", "hook", "trust"}
 
 func TestCommandsInDocsExist(t *testing.T) {
 	checked := 0

@@ -49,7 +49,7 @@ var historyCodes = []*Explanation{
 	}, Example: "git merge -S -s ours security-fix"},
 	{Rule: finding.Rule{
 		ID: "MERGE_SHAPE", Title: "Merges join one branch into the accepted one", Severity: finding.Low,
-		Why:         "A merge of more than two, of an unrelated history, or the wrong way round, in which the accepted history becomes a side branch, is hard to review. It cannot be made again by machine, so nobody can say that it holds nothing of its own.",
+		Why:         "A merge of more than two, of an unrelated history, or the wrong way round, in which the accepted history becomes a side branch, is hard to review. Such merges are rare, and a way to bring in much that nobody looks at.",
 		Remediation: "Merge one branch after the other: check out the accepted branch, and merge into it.",
 		Controls:    []string{"NIST-800-53/CM-3"},
 		References:  []string{docMerge, docMergeTree},
@@ -65,7 +65,7 @@ var historyCodes = []*Explanation{
 	{Rule: finding.Rule{
 		ID: "REF_ROLLBACK", Title: "A branch does not go back", Severity: finding.High,
 		Why:         "The branch was moved back to one of its older commits. That commit was good once and its signature still is, but every hole that was closed since is open again.",
-		Remediation: "If going back is wanted, say so in the history: `git revert`, signed. Otherwise put the branch back, and find out who moved it.",
+		Remediation: "If going back is wanted, say so in the history, `git revert`, or have it acknowledged (`holdfast ack`). Otherwise put the branch back, and find out who moved it.",
 		Controls:    []string{"CICD-SEC-1", "NIST-800-53/SI-7"},
 		References:  []string{docUpdateFramework, docRevert},
 	}, Example: "git push --force origin main~5:main"},

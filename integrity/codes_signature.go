@@ -92,7 +92,7 @@ var signatureCodes = []*Explanation{
 	{Rule: finding.Rule{
 		ID: "AUTHZ_PATH", Title: "Who signs may change the file", Severity: finding.Critical,
 		Why:         "To be known is not to be allowed to do everything. The trust file says who may change these files, and the signer is not one of them; a bot may change only the fields that are given to it.",
-		Remediation: "Have somebody who may merge it with a signature of their own, or leave the file out of the commit. `holdfast trust check` shows who may.",
+		Remediation: "Have somebody who may approve it (`holdfast approve`), or merge it with a signature of their own; or leave the file out of the commit. `holdfast trust check` shows who may.",
 		Controls:    []string{"CICD-SEC-1", "NIST-800-53/AC-6", "NIST-800-53/CM-5"},
 		References:  []string{docCodeOwners, docSourceThreats},
 	}, Example: "git commit -S -m 'one more key' .holdfast/allowed_signers    # signed by bob, who is no admin"},

@@ -51,7 +51,7 @@ what is to be verified; a change of trust counts from the next commit on.
   --root COMMIT   all that came after a commit that you have reviewed
   --signers FILE  the whole history, from a signers file of your own on
 
-With --dry-run nothing fails. It sums up by code what would have been refused, of the
+With --dry-run nothing is refused. It sums up by code what would have been refused, of the
 whole history unless a range is given, and how to begin; -v lists each problem.
 
 Exit codes: 0 all may be deployed, 1 something is refused or held, 2 something could
@@ -72,7 +72,7 @@ not be found out, 3 there was nothing to verify.`,
 	f.StringVar(&o.ref, "ref", "", "full `name` of the branch, whose rules of the trust file hold, such as refs/heads/main; by default that of --base")
 	f.StringArrayVarP(&o.outputs, "output", "o", nil,
 		"`format` or format=file: "+strings.Join(verifyFormats(), ", ")+" (repeatable); text is written too, unless another goes to standard output")
-	f.BoolVar(&o.dryRun, "dry-run", false, "sum up what would be refused, and exit with 0")
+	f.BoolVar(&o.dryRun, "dry-run", false, "sum up what would be refused, and never exit with 1")
 	f.CountVarP(&o.quiet, "quiet", "q", "the summary only; -qq for nothing on standard output")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "with --dry-run, also list each problem")
 	f.IntVar(&o.limit, "limit", 20, "most problems to show on a terminal; 0 for all")
@@ -130,10 +130,10 @@ func (o *verifyCommand) run(ctx context.Context, revisions string) (err error) {
 	switch {
 	case span.isEmpty():
 		return exitWith(ExitNothing)
-	case o.dryRun || v.Decision.Passes():
-		return nil
 	case v.Undecided():
 		return exitWith(ExitUndecided)
+	case o.dryRun || v.Decision.Passes():
+		return nil
 	}
 	return exitWith(ExitProblems)
 }

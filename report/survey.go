@@ -102,6 +102,9 @@ func (p *Printer) survey(v *Verification, quiet bool) {
 		text += fmt.Sprintf(", and %d reported", told)
 	}
 	p.hang("", 0, text+"; the decision would be "+v.Decision.String()+".", Bold)
+	if v.Undecided() {
+		p.hang(p.Paint("Incomplete", Bold, Red)+": ", len("Incomplete: "), "something could not be found out; there may be more.")
+	}
 	for _, note := range v.Notes {
 		indent := len(note) - len(strings.TrimLeft(note, " *"))
 		p.hang(note[:indent], indent, note[indent:])

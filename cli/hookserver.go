@@ -77,12 +77,12 @@ func serverHooks(ctx context.Context, dirs []string) (string, error) {
 
 // checkReceiveFlags refuses what the hook could not be run with: every push would be.
 func checkReceiveFlags(a *app, flags []string) error {
-	cmd := newReceive(a)
+	o, cmd := receiving(a)
 	if err := cmd.ParseFlags(flags); err != nil {
 		return withHint(errors.New(report.Plain(err.Error())), "see `holdfast hook receive --help`")
 	}
 	if rest := cmd.Flags().Args(); len(rest) > 0 {
 		return withHint(fmt.Errorf("%q is no flag of receive", rest[0]), "see `holdfast hook receive --help`")
 	}
-	return nil
+	return o.check()
 }

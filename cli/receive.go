@@ -37,6 +37,12 @@ type receiveCommand struct {
 }
 
 func newReceive(a *app) *cobra.Command {
+	_, cmd := receiving(a)
+	return cmd
+}
+
+// receiving returns the command, and what its flags set.
+func receiving(a *app) (*receiveCommand, *cobra.Command) {
 	o := &receiveCommand{app: a}
 	cmd := &cobra.Command{
 		Use:   "receive [REF OLD NEW]",
@@ -75,7 +81,7 @@ Exit codes: 0 the push may be taken, 1 it is refused, 2 it could not be judged.`
 	f.IntVar(&o.maxCommits, "max-commits", 10_000, "most commits that one ref may bring")
 	f.IntVar(&o.maxRefs, "max-refs", 200, "most refs in one push")
 	f.DurationVar(&o.timeout, "timeout", 2*time.Minute, "longest time for one push")
-	return cmd
+	return o, cmd
 }
 
 func (o *receiveCommand) run(ctx context.Context, args []string) (err error) {
@@ -265,7 +271,13 @@ func (o *receiveCommand) tell(verdicts []refVerdict) error {
 		}
 		p.Printf("holdfast: %s: %s", report.Plain(v.name), what)
 		slices.SortStableFunc(v.problems, func(a, b integrity.Problem) int { return cmp.Compare(b.Decision, a.Decision) })
+		hint := ""
 		for _, one := range v.problems[:min(len(v.problems), maxToldProblems)] {
+			if one.Hint == hint {
+				one.Hint = "" // told already
+			} else {
+				hint = one.Hint
+			}
 			for i, line := range plainLines(one.String()) {
 				if line = "  " + strings.TrimSpace(line); i > 0 {
 					line = "  " + line
@@ -275,11 +287,11 @@ func (o *receiveCommand) tell(verdicts []refVerdict) error {
 			code = cmp.Or(code, string(one.Code))
 		}
 		if n := len(v.problems) - maxToldProblems; n > 0 {
-			p.Printf("  and %s more", report.Plural(n, "problem", "problems"))
+			p.Printf("  and %s", report.Plural(n, "more problem", "more problems"))
 		}
 	}
 	if n := told - maxToldRefs; n > 0 {
-		p.Printf("holdfast: and problems of %s more", report.Plural(n, "ref", "refs"))
+		p.Printf("holdfast: and problems of %s", report.Plural(n, "more ref", "more refs"))
 	}
 	if refused {
 		p.Printf("holdfast: nothing of the push is taken; `holdfast explain %s` tells more", code)

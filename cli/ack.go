@@ -30,7 +30,7 @@ The signature is made by ssh-keygen with your own key, and names the repository,
 ref, both commits, the reason and when it ends. It is kept in refs/holdfast/statements.
 
 Exit codes: 0 written, 2 not.`,
-		Example: `  holdfast ack refs/heads/main 4be1c77 9d02ab1 --reason "a secret was purged" --key ~/.ssh/id_ed25519 --push origin`,
+		Example: `  holdfast ack refs/heads/main 4be1c77 9d02ab1 --reason "a secret was purged" --push origin`,
 		Args:    takes(3, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd.Context(), fullRef(args[0]), args[1], args[2])
@@ -47,7 +47,7 @@ func (o *ackCommand) run(ctx context.Context, ref, oldName, newName string) (err
 	if err != nil {
 		return err
 	}
-	if err := o.open(); err != nil {
+	if err := o.open(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.repo.Close()) }()

@@ -29,14 +29,14 @@ func newApprove(a *app) *cobra.Command {
 		Short: "Approve the commits of a branch by a signature",
 		Long: `Approve what TIP has and FROM has not, where FROM is the branch that is to take it in:
 each commit of somebody else, and if TIP is built on FROM and nothing of it is yours,
-also all of it as one commit, so that a forge may squash it. An approval holds for the very content, for
-that branch, and as long as the trust file of FROM is the one in force.
+also all of it as one commit, so that a forge may squash it. An approval holds for the
+very content, for that branch, and as long as the trust file of FROM is the one in force.
 
 The signature is made by ssh-keygen with your own key. It is kept in
 refs/holdfast/statements.
 
 Exit codes: 0 written, 2 not, 3 there is nothing to approve.`,
-		Example: `  holdfast approve origin/main..feature --key ~/.ssh/id_ed25519 --push origin`,
+		Example: "  holdfast approve origin/main..feature --push origin\n  holdfast approve origin/main..feature --key ~/.ssh/id_ed25519 --expires 36h",
 		Args:    takes(1, 1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
 	}
@@ -54,7 +54,7 @@ func (o *approveCommand) run(ctx context.Context, revisions string) (err error) 
 	if err != nil {
 		return err
 	}
-	if err := o.open(); err != nil {
+	if err := o.open(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, o.repo.Close()) }()

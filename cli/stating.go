@@ -31,21 +31,27 @@ type stating struct {
 
 func (s *stating) register(cmd *cobra.Command, expires string) {
 	f := cmd.Flags()
-	f.StringVar(&s.key, "key", "", "`file` of your private SSH key, or of the public one if the SSH agent has the other")
-	f.StringVar(&s.expires, "expires", expires, "how `long` it counts, at most 90d")
+	f.StringVar(&s.key, "key", "", "`file` of your private SSH key, or of the public one if the SSH agent has the other; by default that with which Git signs your commits")
+	f.StringVar(&s.expires, "expires", expires, "`time` for which it counts, such as 7d or 36h, at most 90d")
 	f.StringVar(&s.push, "push", "", "publish it to a `remote`, such as origin")
-	_ = cmd.MarkFlagRequired("key")
 }
 
 // open opens the repository around the current directory; the caller closes it.
-func (s *stating) open() error {
+func (s *stating) open(ctx context.Context) error {
 	root := workTree(mustAbs("."))
 	if root == "" {
 		return errors.New("this is no work tree of Git")
 	}
 	var err error
-	s.repo, err = git.OpenLocal(git.LocalOptions{WorkTree: root})
-	return err
+	if s.repo, err = git.OpenLocal(git.LocalOptions{WorkTree: root}); err != nil {
+		return err
+	}
+	if s.key == "" {
+		if s.key = s.repo.SigningKey(ctx); s.key == "" {
+			return withHint(errors.Join(errors.New("there is no key to sign with"), s.repo.Close()), "name your SSH key with --key, such as ~/.ssh/id_ed25519")
+		}
+	}
+	return nil
 }
 
 // trustOf reads whom a commit trusts: by that the statement is judged.

@@ -168,6 +168,20 @@ func (l *Local) Push(ctx context.Context, remote, ref string) error {
 	return err
 }
 
+// SigningKey returns the file of the SSH key with which the user's configuration has
+// commits signed; "" if there is none.
+func (l *Local) SigningKey(ctx context.Context) string {
+	format, err := l.asUser(ctx, "config", "--get", "gpg.format")
+	if err != nil || strings.TrimSpace(format) != "ssh" {
+		return ""
+	}
+	file, err := l.asUser(ctx, "config", "--type=path", "--get", "user.signingKey")
+	if file = strings.TrimSpace(file); err != nil || strings.HasPrefix(file, "key::") || strings.HasPrefix(file, "ssh-") {
+		return ""
+	}
+	return file
+}
+
 // checkRemote refuses what git would take for an option.
 func checkRemote(remote string) error {
 	if remote == "" || strings.HasPrefix(remote, "-") {

@@ -123,7 +123,7 @@ func (c *checker) acknowledged(p *Problem, names, reasons []string) {
 
 // ackCommand is how a change is acknowledged.
 func ackCommand(ref, from, to string) string {
-	return fmt.Sprintf("holdfast ack %s %s %s --reason '…' --key FILE --push origin", plainRef(ref), from, to)
+	return fmt.Sprintf("holdfast ack %s %s %s --reason '…' --push origin", plainRef(ref), from, to)
 }
 
 // plainRef is a ref as part of a command, quoted if a shell might see more in it.

@@ -18,6 +18,8 @@ type Commit struct {
 	Committer Identity
 	Message   string
 
+	// Raw is the whole object.
+	Raw []byte
 	// Signature is the armoured SSH or OpenPGP signature, empty if there is none.
 	Signature []byte
 	// Payload is the signed content: the raw object without its signature header.

@@ -19,7 +19,7 @@ func ParseCommit(id string, raw []byte) (*Commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Commit{ID: id, Tree: p.id("tree")}
+	c := &Commit{ID: id, Raw: raw, Tree: p.id("tree")}
 	for p.next("parent") {
 		c.Parents = append(c.Parents, p.id("parent"))
 	}

@@ -33,15 +33,15 @@ type Question struct {
 // judged is a commit under judgement.
 type judged struct {
 	step    step
-	commit  loaded
+	commit  *git.Commit
 	signer  Signer
 	at      time.Time
 	commits map[string]loaded
 	changes []git.Change
 
-	vouched   bool     // the signer is that of the merge which brought the commit
-	approvers []Signer // once asked for
-	ignored   []string // why statements do not count
+	voucher   *git.Commit // the merge whose signer answers for the commit; nil if its own does
+	approvers []Signer    // once asked for
+	ignored   []string    // why statements do not count
 	asked     bool
 }
 
@@ -321,7 +321,10 @@ func (c *checker) approversOf(ctx context.Context, j *judged, s *Signers) ([]Sig
 		return j.approvers, nil
 	}
 	for _, id := range mergesOf(j) {
-		merge := j.commits[id]
+		merge, err := j.commits[id].parse(id)
+		if err != nil {
+			continue // it is denied
+		}
 		signer, p := verifySignature(merge.Payload, merge.Signature, c.signers, c.seen(id))
 		if p == nil && signer.Owns(merge.Committer.Email) {
 			j.approvers = append(j.approvers, signer)
@@ -365,7 +368,7 @@ func mergesOf(j *judged) []string {
 		if m.err != nil || id == j.commit.ID {
 			continue
 		}
-		for i, parent := range m.Parents {
+		for i, parent := range m.parents {
 			if after[parent] {
 				after[id] = true
 				if i > 0 {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -304,26 +303,6 @@ func (c *checker) rooted(ctx context.Context, tip string) (bool, error) {
 	return ok, err
 }
 
-// loaded is a commit of the range; err says why it could not be read.
-type loaded struct {
-	*git.Commit
-	err error
-}
-
-// load reads all commits of the range. One that cannot be parsed is a problem
-// of that commit; everything else ends the check.
-func (c *checker) load(ctx context.Context, ids []string) (map[string]loaded, error) {
-	commits := make(map[string]loaded, len(ids))
-	err := c.h.Commits(ctx, ids, func(id string, commit *git.Commit, err error) error {
-		if err != nil && !isMalformed(err) && collision(err) == nil {
-			return fmt.Errorf("commit %s: %w", short(id), err)
-		}
-		commits[id] = loaded{commit, err}
-		return nil
-	})
-	return commits, err
-}
-
 // walk verifies step after step, and accepts steps until one does not pass.
 // What comes after that is verified as well, against the same list, so that
 // all problems are told at once.
@@ -375,24 +354,23 @@ func (c *checker) walk(ctx context.Context, steps []step) error {
 
 // verify judges one commit by the list in force.
 func (c *checker) verify(ctx context.Context, s step, id string) error {
-	commit := c.commits[id]
-	if p := collision(commit.err); p != nil {
+	commit, err := c.commits[id].parse(id)
+	if p := collision(err); p != nil {
 		c.add(*p)
 		return nil
 	}
-	if commit.err != nil {
-		p := problem(ObjMalformed, "Find out which tool made it, and remove it from the branch.", "%s", commit.err)
+	if err != nil {
+		p := problem(ObjMalformed, "Find out which tool made it, and remove it from the branch.", "%s", err)
 		p.Commit = id
 		c.add(p)
 		return nil //nolint:nilerr // the commit is at fault, and it is told
 	}
 	payload := PayloadDigest(commit.Payload)
 	at := c.seen(id)
-	signer, problems := VerifyCommit(commit.Commit, c.signers, at)
+	signer, problems := VerifyCommit(commit, c.signers, at)
 	j := &judged{step: s, commit: commit, at: at, commits: c.commits}
 	if signer.Identity == "" && id != s.tip {
-		j.signer, problems = c.vouched(s, problems)
-		j.vouched = j.signer.Identity != ""
+		j.signer, j.voucher, problems = c.vouched(s, problems)
 	} else {
 		j.signer = signer
 	}
@@ -404,13 +382,14 @@ func (c *checker) verify(ctx context.Context, s step, id string) error {
 			"its content %s is on the list of what is denied", short(payload))})...)
 	}
 	for _, parent := range commit.Parents {
-		p := c.commits[parent].Commit
+		before, known := c.commits[parent]
+		when := before.when
 		if c.base != nil && c.base.ID == parent {
-			p = c.base
+			when, known = c.base.Committer.When, true
 		}
-		if p != nil && commit.Committer.When.Before(p.Committer.When.Add(-maxSkew)) {
+		if known && before.err == nil && commit.Committer.When.Before(when.Add(-maxSkew)) {
 			problems = append(problems, about(id, []Problem{problem(TimeAnomaly, "Check the clock of the machine that made the commit.",
-				"the commit is dated %s, before its parent %s of %s", stamp(commit.Committer.When), short(parent), stamp(p.Committer.When))})...)
+				"the commit is dated %s, before its parent %s of %s", stamp(commit.Committer.When), short(parent), stamp(when))})...)
 			break
 		}
 	}
@@ -442,7 +421,7 @@ func (c *checker) content(ctx context.Context, j *judged) ([]Problem, error) {
 	if len(j.commit.Parents) < 2 {
 		return problems, nil
 	}
-	more, err := c.merged(ctx, j.commit.Commit)
+	more, err := c.merged(ctx, j.commit)
 	return append(problems, more...), err
 }
 

@@ -52,7 +52,7 @@ func (c *checker) prepare(ctx context.Context, commit string) error {
 	var readable []*git.Commit
 	for _, id := range ids {
 		if commit := c.commits[id]; commit.err == nil {
-			readable = append(readable, commit.Commit)
+			readable = append(readable, &git.Commit{ID: id, Tree: commit.tree, Parents: commit.parents})
 		}
 	}
 	c.h.Ahead(ctx, readable)

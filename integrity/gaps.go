@@ -17,7 +17,7 @@ func (c *checker) complete(ctx context.Context, from, tip string, commits map[st
 		if commit.err != nil {
 			continue // it is denied, and so is what comes after it
 		}
-		for _, parent := range commit.Parents {
+		for _, parent := range commit.parents {
 			if _, listed := commits[parent]; listed || known[parent] {
 				continue
 			}
@@ -49,8 +49,8 @@ func isLine(line []string, commits map[string]loaded) error {
 			continue
 		}
 		var first string
-		if len(commit.Parents) > 0 {
-			first = commit.Parents[0]
+		if len(commit.parents) > 0 {
+			first = commit.parents[0]
 		}
 		_, more := commits[first]
 		if i == 0 && more || i > 0 && first != line[i-1] {

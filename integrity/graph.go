@@ -21,7 +21,7 @@ func newGraph(order []string, commits map[string]loaded) *graph {
 		if commit.err != nil {
 			continue
 		}
-		for _, parent := range commit.Parents {
+		for _, parent := range commit.parents {
 			n, in := g.number[parent]
 			if !in {
 				n = outside

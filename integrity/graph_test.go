@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/git/gittest"
 )
 
@@ -31,7 +30,7 @@ func TestBasesAgreeWithGit(t *testing.T) {
 			}
 			id := r.CommitObject(tree, strings.Repeat("x", i+1)+strings.Repeat("y", int(seed)), parents...)
 			ids = append(ids, id)
-			commits[id] = loaded{Commit: &git.Commit{ID: id, Parents: parents}}
+			commits[id] = loaded{parents: parents}
 		}
 		whole := newGraph(ids, commits)
 		const excluded = 8 // the first commits, though a range excludes all ancestors of one

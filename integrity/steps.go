@@ -54,7 +54,7 @@ func (c *checker) steps(ctx context.Context, from, part, tip string, ids []strin
 // from as an ancestor. All after it have it too, since each has the one before.
 func (c *checker) firstDescendant(ctx context.Context, from string, line []string, commits map[string]loaded) (int, error) {
 	first := commits[line[0]]
-	if from == "" || first.err == nil && first.Commit != nil && len(first.Parents) > 0 && first.Parents[0] == from {
+	if from == "" || first.err == nil && len(first.parents) > 0 && first.parents[0] == from {
 		return 0, nil
 	}
 	var failed error
@@ -90,12 +90,12 @@ func reach(id string, commits map[string]loaded, assigned map[string]bool) []str
 	for len(stack) > 0 {
 		v := &stack[len(stack)-1]
 		commit := commits[v.id]
-		if commit.err != nil || v.next == len(commit.Parents) {
+		if commit.err != nil || v.next == len(commit.parents) {
 			order = append(order, v.id)
 			stack = stack[:len(stack)-1]
 			continue
 		}
-		parent := commit.Parents[v.next]
+		parent := commit.parents[v.next]
 		v.next++
 		if _, in := commits[parent]; in && !assigned[parent] {
 			assigned[parent] = true

@@ -1,0 +1,46 @@
+package integrity
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/holdfast-dev/holdfast/git"
+)
+
+// loaded is a commit of the range. Of each there is only what the range as a whole
+// needs, so that a long history takes little memory; the rest is parsed from its bytes
+// when it is judged.
+type loaded struct {
+	tree    string
+	parents []string
+	when    time.Time // as the committer claims
+	raw     []byte
+	err     error // why it could not be parsed
+}
+
+// load reads all commits of the range. One that cannot be parsed is a problem
+// of that commit; everything else ends the check.
+func (c *checker) load(ctx context.Context, ids []string) (map[string]loaded, error) {
+	commits := make(map[string]loaded, len(ids))
+	err := c.h.Commits(ctx, ids, func(id string, commit *git.Commit, err error) error {
+		switch {
+		case err == nil:
+			commits[id] = loaded{tree: commit.Tree, parents: commit.Parents, when: commit.Committer.When, raw: commit.Raw}
+		case isMalformed(err) || collision(err) != nil:
+			commits[id] = loaded{err: err}
+		default:
+			return fmt.Errorf("commit %s: %w", short(id), err)
+		}
+		return nil
+	})
+	return commits, err
+}
+
+// parse returns all of a commit of the range.
+func (l loaded) parse(id string) (*git.Commit, error) {
+	if l.err != nil {
+		return nil, l.err
+	}
+	return git.ParseCommit(id, l.raw)
+}

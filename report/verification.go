@@ -63,9 +63,27 @@ func (v *Verification) conclusion() string {
 		Plural(len(who), "person", "people"), v.Decision)
 }
 
-// scan returns a verification as what formats for machines write. What could not be
-// found out is no finding, but makes it incomplete.
-func (v *Verification) scan() *Scan {
+// hinted returns a finding with what to do about this very problem, such as the command
+// that releases it. Where rules are described by themselves, it is part of the message.
+func hinted(f *finding.Finding, hint string, rules bool) *finding.Finding {
+	if hint == "" {
+		return f
+	}
+	with := *f
+	if rules {
+		with.Message = strings.TrimRight(f.Message, ".") + ". " + hint
+		return &with
+	}
+	rule := *f.Rule
+	rule.Remediation = hint
+	with.Rule = &rule
+	return &with
+}
+
+// scan returns a verification as what formats for machines write, which may describe
+// rules by themselves. What could not be found out is no finding, but makes it
+// incomplete.
+func (v *Verification) scan(rules bool) *Scan {
 	s := &Scan{
 		Result: &scan.Result{Objects: v.Number}, Root: ".", Revision: v.Tip, FailOn: finding.High, Version: v.Version,
 		Command: "verify", Conclusion: v.conclusion(), Anchor: v.Anchor,
@@ -73,7 +91,7 @@ func (v *Verification) scan() *Scan {
 	for i, p := range v.Problems {
 		f := v.Findings[i]
 		if !unknown(p.Code) {
-			s.Findings = append(s.Findings, f)
+			s.Findings = append(s.Findings, hinted(f, p.Hint, rules))
 			continue
 		}
 		one := render.Problem{Path: p.Path, Message: string(p.Code) + ": " + f.Message, Hint: p.Hint}
@@ -91,7 +109,7 @@ func VerificationFormats() []VerificationFormat {
 	all := []VerificationFormat{{"json", verificationJSON}}
 	for _, f := range Formats() {
 		if f.Name != "json" && f.Name != "jsonl" {
-			all = append(all, VerificationFormat{f.Name, func(w io.Writer, v *Verification) error { return f.Write(w, v.scan()) }})
+			all = append(all, VerificationFormat{f.Name, func(w io.Writer, v *Verification) error { return f.Write(w, v.scan(f.Name == "sarif")) }})
 		}
 	}
 	return all

@@ -150,6 +150,16 @@ func TestVerificationSARIF(t *testing.T) {
 			t.Errorf("rule %s teaches nothing: %+v", rule.ID, rule)
 		}
 	}
+	for _, r := range run.Results {
+		if r.RuleID == "SIG_MISSING" && !strings.HasSuffix(r.Message.Text, "it is not signed. Sign it.") {
+			t.Errorf("what to do about this very commit is not told: %s", r.Message.Text)
+		}
+	}
+	for _, name := range []string{"github", "junit", "markdown"} {
+		if out := string(verificationAs(t, name, aVerification())); !strings.Contains(out, "Have it merged by one of them.") {
+			t.Errorf("%s does not say what to do about this very commit:\n%s", name, out)
+		}
+	}
 	hashes := map[string]bool{}
 	for _, r := range run.Results {
 		if r.Locations[0].Physical == nil {

@@ -171,14 +171,17 @@ func (o *verifyCommand) judge(ctx context.Context, repo *git.Local, root string,
 	if span.base == span.from && o.root == "" && !o.dryRun {
 		accepted = span.from // so that a branch that was rewritten since is told as such
 	}
-	result, err := integrity.Check(ctx, repo, trusted, accepted, span.tip, nil)
+	progress := o.newProgress()
+	defer progress.end()
+	seen := watch(ctx, repo, span, progress)
+	result, err := integrity.Check(ctx, seen, trusted, accepted, span.tip, nil)
 	if err != nil {
 		return result, err
 	}
 	if result.Accepted == "" && result.Decision == integrity.Hold && !o.dryRun {
 		return result, nil // not even the history is known
 	}
-	err = o.safeguards(ctx, repo, policies, span, &result)
+	err = o.safeguards(ctx, seen.begin("comparing what protects, commit"), policies, span, &result)
 	return result, err
 }
 
@@ -248,7 +251,7 @@ const maxRestarts = 20
 
 // safeguards adds what the commits take away from what protects. What cannot be found
 // out is held. A survey goes on after it.
-func (o *verifyCommand) safeguards(ctx context.Context, repo *git.Local, policies *setup.Policies, span *span, result *integrity.Result) error {
+func (o *verifyCommand) safeguards(ctx context.Context, repo *watched, policies *setup.Policies, span *span, result *integrity.Result) error {
 	from := span.from
 	for range maxRestarts {
 		last := from
@@ -266,7 +269,7 @@ func (o *verifyCommand) safeguards(ctx context.Context, repo *git.Local, policie
 		if err == nil {
 			return nil
 		}
-		if !refused(result, next(ctx, repo, last, span.tip)) {
+		if !refused(result, next(ctx, repo.Local, last, span.tip)) {
 			result.Retry, result.Decision = true, max(result.Decision, integrity.Hold)
 			result.Problems = append(result.Problems, integrity.Problem{
 				Code: integrity.Unverified, Decision: integrity.Hold,
@@ -276,7 +279,7 @@ func (o *verifyCommand) safeguards(ctx context.Context, repo *git.Local, policie
 		if !o.dryRun {
 			return nil
 		}
-		if from = next(ctx, repo, last, span.tip); from == "" {
+		if from = next(ctx, repo.Local, last, span.tip); from == "" {
 			return nil
 		}
 	}

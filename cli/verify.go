@@ -51,8 +51,8 @@ what is to be verified; a change of trust counts from the next commit on.
   --root COMMIT   all that came after a commit that you have reviewed
   --signers FILE  the whole history, from a signers file of your own on
 
-With --dry-run nothing is refused. It sums up by code what would have been refused, of the
-whole history unless a range is given, and how to begin; -v lists each problem.
+With --dry-run nothing is refused. It sums up by code what would have been refused, of
+the whole history unless a range is given, and how to begin; -v lists each problem.
 
 Exit codes: 0 all may be deployed, 1 something is refused or held, 2 something could
 not be found out, 3 there was nothing to verify.`,

@@ -145,7 +145,7 @@ func sentence(message string) string {
 // result has no file, so that there is one to stand for none.
 func newSARIFLocation(f *finding.Finding, anchor string) sarifLocation {
 	loc := sarifLocation{Logical: []sarifLogical{{
-		Name: f.Subject.Name, FullyQualifiedName: f.Subject.Key() + " " + f.Field, Kind: "resource",
+		Name: f.Subject.Name, FullyQualifiedName: strings.TrimSuffix(f.Subject.Key()+" "+f.Field, " "), Kind: "resource",
 	}}}
 	if f.Location.File != nil {
 		loc.Physical = &sarifPhysical{Artifact: artifact(f.Location.File.Path), Region: region(f.Location)}

@@ -163,6 +163,9 @@ func (o *receiveCommand) check() error {
 
 // open reads what a push is judged by.
 func (o *receiveCommand) open(ctx context.Context, updates []integrity.RefUpdate) (_ *receiver, err error) {
+	if os.Getenv("GIT_NAMESPACE") != "" {
+		return nil, withHint(errors.New("namespaces of Git (GIT_NAMESPACE) are not supported"), "give each project a repository of its own")
+	}
 	repo, err := git.OpenBare(git.BareOptions{
 		Dir: cmp.Or(os.Getenv("GIT_DIR"), "."),
 		Quarantine: git.Quarantine{

@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-dev/holdfast/integrity"
 	"github.com/holdfast-dev/holdfast/report"
 	"github.com/holdfast-dev/holdfast/safeguard"
+	"github.com/holdfast-dev/holdfast/source"
 )
 
 const (
@@ -154,8 +155,7 @@ func (r *receiver) sinceTrusted(ctx context.Context, ref, rules, tip string) ([]
 	t := integrity.Trust{Ref: rules, Bootstrap: r.bootstrap}
 	if r.trusted == "" {
 		if r.bootstrap == nil {
-			return one(integrity.TrustMissing, "Have whoever runs the server give the hook --root COMMIT or --signers FILE; --base BRANCH if the default branch has another name.",
-				"nothing says whom to trust: there is no branch %s yet", plainRef(r.branch)), nil
+			return r.noTrust(), nil
 		}
 		return r.verify(ctx, t, "", "", tip)
 	}
@@ -193,6 +193,12 @@ func (r *receiver) sinceTrusted(ctx context.Context, ref, rules, tip string) ([]
 		return problems, err
 	}
 	return append(problems, integrity.MayMake(ref, commit, signers, time.Now())...), nil
+}
+
+// noTrust tells that there is nobody whom to trust yet.
+func (r *receiver) noTrust() []integrity.Problem {
+	return one(integrity.TrustMissing, "Have whoever runs the server give the hook --root COMMIT or --signers FILE; --base BRANCH if the default branch has another name.",
+		"nothing says whom to trust: there is no branch %s yet", plainRef(r.branch))
 }
 
 // malformed tells of an object that is not as git writes it. Other errors stay errors.
@@ -252,19 +258,73 @@ func (r *receiver) trustedSigners(ctx context.Context) (*integrity.Signers, erro
 	return signers, err
 }
 
-// judgeStatements lets statements be added: who made them, each says for itself.
+// judgeStatements lets statements be added by those who may make some. None is taken
+// away or changed.
 func (r *receiver) judgeStatements(ctx context.Context, u integrity.RefUpdate) ([]integrity.Problem, error) {
 	if u.Deletes() {
 		return one(integrity.RefDeleted, "Keep it: approvals are found there.", "%s would be deleted", u.Ref), nil
 	}
-	if _, err := r.repo.Commit(ctx, u.New); err != nil || u.Creates() {
+	if _, err := r.repo.Commit(ctx, u.New); err != nil {
+		return malformed(err)
+	}
+	before := ""
+	if !u.Creates() {
+		before = u.Old
+		grew, err := r.repo.IsAncestor(ctx, u.Old, u.New)
+		if err != nil {
+			return nil, err
+		}
+		if !grew {
+			return one(integrity.HistRewrite, hintStatements, "%s would lose statements", u.Ref), nil
+		}
+	}
+	signers, err := r.trustedSigners(ctx)
+	if err != nil {
 		return nil, err
 	}
-	grew, err := r.repo.IsAncestor(ctx, u.Old, u.New)
-	if err == nil && !grew {
-		return one(integrity.HistRewrite, "Fetch it, and add to it: statements are never taken back.", "%s would lose statements", u.Ref), nil
+	if signers == nil {
+		return r.noTrust(), nil
 	}
-	return nil, err
+	changes, err := r.repo.Changes(ctx, before, u.New)
+	if err != nil {
+		return nil, err
+	}
+	if len(changes) > maxNewStatements {
+		return one(integrity.HistLimit, "Push them in parts.", "%d statements are pushed, more than the limit of %d", len(changes), maxNewStatements), nil
+	}
+	var problems []integrity.Problem
+	for _, c := range changes {
+		if c.Before.ID != "" {
+			problems = append(problems, one(integrity.HistRewrite, hintStatements, "the statement %s would be changed or taken away", report.Plain(c.Path()))...)
+			continue
+		}
+		if err := r.isStatement(ctx, c, signers); err != nil {
+			problems = append(problems, one(integrity.SigBad, "Make it by `holdfast approve` or `holdfast ack`, which publish nothing else.",
+				"%s in %s would not count: %s", report.Plain(c.Path()), u.Ref, report.Plain(firstLine(err)))...)
+		}
+	}
+	return problems, nil
+}
+
+const (
+	hintStatements   = "Fetch it, and add to it: statements are never taken back."
+	maxNewStatements = 500
+)
+
+// isStatement fails unless a new file is a statement of somebody who counts.
+func (r *receiver) isStatement(ctx context.Context, c git.Change, signers *integrity.Signers) error {
+	if c.After.Mode != source.ModeFile {
+		return errors.New("it is no regular file")
+	}
+	blob, err := r.repo.Blob(ctx, c.After.ID, maxCertificate)
+	if err != nil {
+		return err
+	}
+	if c.Path() != integrity.StatementName(blob) {
+		return errors.New("it has not the SHA-256 of its content as name")
+	}
+	_, err = integrity.Stated(blob, signers, time.Now())
+	return err
 }
 
 // findStatements looks for approvals where they are, and among what is pushed.
@@ -297,7 +357,7 @@ func (r *receiver) signedPush(ctx context.Context, updates []integrity.RefUpdate
 		return nil, err
 	}
 	if signers == nil {
-		return one(integrity.TrustMissing, "Have whoever runs the server give the hook --root COMMIT or --signers FILE.", "nothing says whose push certificate counts"), nil
+		return r.noTrust(), nil
 	}
 	push := integrity.SignedPush{
 		Certificate: blob, Nonce: os.Getenv("GIT_PUSH_CERT_NONCE"), NonceStatus: os.Getenv("GIT_PUSH_CERT_NONCE_STATUS"),

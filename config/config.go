@@ -56,6 +56,7 @@ type Source struct {
 	Semver    string        `yaml:"semver"` // a range over tags, such as ">=1.2 <2"
 	Interval  time.Duration `yaml:"interval"`
 	Verify    Verify        `yaml:"verify"`
+	Witness   string        `yaml:"witness"`                // URL of another server with the same repository, to compare
 	Insecure  bool          `yaml:"allowInsecureTransport"` // http, git and file URLs
 	SSHKey    string        `yaml:"sshKeyFile"`
 	KnownHost string        `yaml:"knownHostsFile"`
@@ -70,6 +71,10 @@ type Verify struct {
 	Revoked   string `yaml:"revocations"`   // revocation list in the repository, without which nothing passes
 	Root      string `yaml:"root"`          // full id of a commit that is trusted as it is
 	Bootstrap string `yaml:"bootstrapFile"` // a signers file on this machine, instead of root
+
+	// Freshness is how often something new has to be served, if that is known: 24h. What
+	// is older is held, since a server may keep new commits to itself.
+	Freshness time.Duration `yaml:"freshness"`
 
 	// Safeguards says what becomes of commits that weaken what protects.
 	Safeguards SafeguardMode `yaml:"safeguards"` // enforce (default), or warn

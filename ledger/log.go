@@ -207,6 +207,9 @@ func (l *Log) Size() int64 {
 // Checkpoint returns the latest signed checkpoint, to be kept elsewhere.
 func (l *Log) Checkpoint() ([]byte, error) { return os.ReadFile(l.path(checkpointFile)) }
 
+// Records calls fn for each record that the checkpoint covers, oldest first.
+func (l *Log) Records(fn func(Record) error) error { return Read(l.dir, fn) }
+
 // Close releases the log.
 func (l *Log) Close() error {
 	var errs []error

@@ -30,6 +30,7 @@ type Kind string
 const (
 	Start    Kind = "start"    // the loop began to run with a configuration
 	Accept   Kind = "accept"   // a source's revision was verified and accepted
+	Observe  Kind = "observe"  // a source's server has other refs than before
 	Refuse   Kind = "refuse"   // a source's revision was denied or held
 	Decision Kind = "decision" // the gate allowed or blocked an application's revision
 	Apply    Kind = "apply"    // a revision was applied

@@ -105,7 +105,7 @@ func (o *Operator) Close() error {
 	var errs []error
 	for _, s := range o.sources {
 		if s != nil {
-			errs = append(errs, s.Mirror.Close())
+			errs = append(errs, s.Close())
 		}
 	}
 	if o.store != nil {

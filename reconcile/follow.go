@@ -35,7 +35,9 @@ type Follower struct {
 	Store  *state.Store
 	Ledger *ledger.Log
 	Log    *slog.Logger
-	Now    func() time.Time
+	// Witness is another server's copy of the same repository; nil if there is none.
+	Witness *git.Mirror
+	Now     func() time.Time
 	// Evaluator judges what commits take away from safeguards; nil does not ask.
 	Evaluator policy.Evaluator
 
@@ -70,7 +72,21 @@ func OpenFollower(ctx context.Context, cfg config.Source, stateDir string, f Fol
 		return nil, fmt.Errorf("source %s: %w", cfg.Name, err)
 	}
 	f.Config, f.Mirror = cfg, mirror
+	if cfg.Witness != "" {
+		opts.URL, opts.Dir = cfg.Witness, filepath.Join(stateDir, "mirrors", cfg.Name+".witness.git")
+		if f.Witness, err = git.OpenMirror(ctx, opts); err != nil {
+			return nil, errors.Join(fmt.Errorf("witness of source %s: %w", cfg.Name, err), mirror.Close())
+		}
+	}
 	return &f, nil
+}
+
+// Close ends the processes that read the mirrors.
+func (f *Follower) Close() error {
+	if f.Witness == nil {
+		return f.Mirror.Close()
+	}
+	return errors.Join(f.Mirror.Close(), f.Witness.Close())
 }
 
 // Poll fetches the source and verifies what is new. It returns the newest
@@ -103,12 +119,21 @@ func (f *Follower) judge(ctx context.Context, st *state.Source, ref, tip string)
 	if trusted, err := f.stillTrusted(ctx, st); !trusted || err != nil {
 		return Revision{}, err
 	}
-	seen := f.judged && st.Ref == ref && st.Seen == tip && !f.news(ctx, *st)
-	st.Ref, st.Seen, st.Fetched = ref, tip, f.now()
+	around, err := f.around(ctx, ref, tip)
+	if err != nil {
+		return Revision{}, err
+	}
+	told := strings.Join(describeIntegrity(around), "\n")
+	seen := f.judged && st.Ref == ref && st.Seen == tip && st.Around == told && !f.news(ctx, *st)
+	st.Ref, st.Seen, st.Around, st.Fetched = ref, tip, told, f.now()
 	if !seen {
 		result, tag, err := f.verify(ctx, *st, ref, tip)
 		if err != nil {
 			return Revision{}, err
+		}
+		result.Problems, result.Decision = append(result.Problems, around...), max(result.Decision, worst(around))
+		if !worst(around).Passes() {
+			result.Accepted = st.Accepted
 		}
 		if err := f.decide(ctx, st, tip, result); err != nil {
 			return Revision{}, err
@@ -225,6 +250,9 @@ func (f *Follower) fetchFailed(ctx context.Context, st state.Source, cause error
 	}
 	// Without Seen, what is there when it can be fetched again is verified anew.
 	st.Status, st.Reason, st.Problems, st.Seen = status, cause.Error(), nil, ""
+	if errors.Is(cause, errRefGone) && st.Ref != "" {
+		st.Problems = describeIntegrity(gone(st.Ref, st))
+	}
 	revision, err := f.revision(ctx, st)
 	if err != nil {
 		return Revision{}, err
@@ -260,6 +288,9 @@ func (f *Follower) verify(ctx context.Context, st state.Source, ref, tip string)
 		return integrity.Result{}, tag, err
 	}
 	trust.Ref, trust.Approvals = ref, f.statements(ctx)
+	if trust.Logged, err = f.lastLogged(); err != nil {
+		return integrity.Result{}, tag, err
+	}
 	result, err = integrity.Check(ctx, f.Mirror, trust, st.Accepted, commit, f.firstSeen(ctx))
 	if err == nil {
 		result, err = f.safeguards(ctx, st.Accepted, result)

@@ -40,6 +40,9 @@ func (f *Follower) anchor(ctx context.Context, st *state.Source, ref string) err
 			}
 			f.Log.Warn(message, "source", f.Config.Name, "root", root)
 			st.Accepted, st.Seen = "", ""
+			if err := f.Store.PutRef(ctx, f.Config.Name, observedKey, ""); err != nil {
+				return err
+			}
 			if err := f.Store.PutRef(ctx, f.Config.Name, ref, ""); err != nil { // a tag that moved
 				return err
 			}

@@ -61,6 +61,7 @@ type Source struct {
 	Root     string // that was pinned when Accepted was
 	Trust    string // identifies the configuration by which Accepted was verified
 	Refused  string // commit that was refused last and why, to record that once
+	Around   string // what was wrong beside the history when Seen was judged
 	Status   Status
 	Reason   string
 	Problems []string  // one a line, for status

@@ -217,7 +217,8 @@ func (o *receiveCommand) open(ctx context.Context, updates []integrity.RefUpdate
 			return nil, err
 		}
 	}
-	return r, r.findStatements(ctx, updates)
+	r.findStatements(ctx, updates)
+	return r, nil
 }
 
 // begin finds the commit by whose trust new refs are judged. A default branch without

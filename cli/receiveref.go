@@ -328,7 +328,7 @@ func (r *receiver) isStatement(ctx context.Context, c git.Change, signers *integ
 }
 
 // findStatements looks for approvals where they are, and among what is pushed.
-func (r *receiver) findStatements(ctx context.Context, updates []integrity.RefUpdate) error {
+func (r *receiver) findStatements(ctx context.Context, updates []integrity.RefUpdate) {
 	tip := r.refs[integrity.StatementsRef].ID
 	for _, u := range updates {
 		if u.Ref != integrity.StatementsRef {
@@ -339,7 +339,6 @@ func (r *receiver) findStatements(ctx context.Context, updates []integrity.RefUp
 		}
 	}
 	r.statements = integrity.NewStatements(r.repo, tip, nil)
-	return nil
 }
 
 // signedPush judges the certificate of a push.

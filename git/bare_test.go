@@ -185,3 +185,53 @@ func TestBareRepositoryStartsNoProgram(t *testing.T) {
 		t.Errorf("the repository started programs:\n%s", started)
 	}
 }
+
+func TestOnlyTheQuarantineIsPassedOn(t *testing.T) {
+	r := gittest.New(t)
+	base := r.Commit("base", map[string]string{"a.yaml": "1"})
+	real, err := exec.LookPath("git")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := filepath.Join(t.TempDir(), "seen")
+	program := filepath.Join(t.TempDir(), "git")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\nenv >>'"+seen+"'\nexec "+real+" \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{
+		"GIT_CONFIG_PARAMETERS", "GIT_EXTERNAL_DIFF", "GIT_SSH_COMMAND", "GIT_TRACE", "GIT_NAMESPACE", "GIT_INDEX_FILE", "GIT_SHALLOW_FILE",
+		"GIT_REPLACE_REF_BASE", "GIT_PUSH_CERT", "GIT_EXEC_PATH", "LD_PRELOAD", "SECRET_TOKEN",
+	} {
+		t.Setenv(name, "leaked")
+	}
+	objects := filepath.Join(r.GitDir(), "objects")
+	quarantine := filepath.Join(objects, "incoming")
+	if err := os.Mkdir(quarantine, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	l, err := git.OpenBare(git.BareOptions{
+		Dir: r.GitDir(), Git: program, Quarantine: git.Quarantine{Path: quarantine, Objects: quarantine, Alternates: objects},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := l.Refs(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := l.Commit(t.Context(), base); err != nil {
+		t.Error(err)
+	}
+	env, err := os.ReadFile(seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(env), "leaked") {
+		t.Errorf("git was given:\n%s", env)
+	}
+	for _, want := range []string{"GIT_QUARANTINE_PATH=" + quarantine, "GIT_OBJECT_DIRECTORY=" + quarantine, "GIT_ALTERNATE_OBJECT_DIRECTORIES=" + objects} {
+		if strings.Count(string(env), want+"\n") != 2 {
+			t.Errorf("%s is not given to both processes:\n%s", want, env)
+		}
+	}
+}

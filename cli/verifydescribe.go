@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/integrity"
@@ -14,9 +16,9 @@ import (
 
 // describe adds to a verification what a report says of the commits, and advice.
 func (o *verifyCommand) describe(ctx context.Context, repo *git.Local, span *span, v *report.Verification) error {
-	v.Findings = integrity.Findings(ctx, repo, span.ref, v.Problems)
 	v.Anchor = integrity.DefaultSignersPath
 	if span.unknown != nil {
+		v.Findings = integrity.Findings(ctx, repo, span.ref, v.Problems)
 		return ctx.Err()
 	}
 	ids, err := repo.Range(ctx, span.from, span.tip)
@@ -24,6 +26,8 @@ func (o *verifyCommand) describe(ctx context.Context, repo *git.Local, span *spa
 		return ctx.Err()
 	}
 	v.Number = len(ids) // none, if that is not even known
+	byCommit(v.Problems, ids)
+	v.Findings = integrity.Findings(ctx, repo, span.ref, v.Problems)
 	v.Commits = map[string]report.Commit{}
 	var named []string
 	for _, p := range v.Problems {
@@ -47,6 +51,22 @@ func (o *verifyCommand) describe(ctx context.Context, repo *git.Local, span *spa
 		v.Commits = nil
 	}
 	return o.advise(ctx, repo, span, v)
+}
+
+// byCommit sorts problems in the order of the commits, so that what is wrong with one
+// stands together. What is about none comes last.
+func byCommit(problems []integrity.Problem, order []string) {
+	at := make(map[string]int, len(order))
+	for i, id := range order {
+		at[id] = i + 1
+	}
+	rank := func(p integrity.Problem) int {
+		if p.Commit == "" {
+			return len(order) + 1
+		}
+		return at[p.Commit]
+	}
+	slices.SortStableFunc(problems, func(a, b integrity.Problem) int { return cmp.Compare(rank(a), rank(b)) })
 }
 
 // advise says what would make the repository safer, or how to begin.

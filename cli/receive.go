@@ -90,11 +90,17 @@ func (o *receiveCommand) run(ctx context.Context, args []string) (err error) {
 			err = withHint(fmt.Errorf("the push cannot be judged, and is refused: %w", err), "%s", hintOf(err, "ask whoever runs the server to look at its hook"))
 		}
 	}()
-	updates, err := o.updates(args)
-	if err != nil {
+	if err := o.check(); err != nil {
 		return err
 	}
-	if err := o.check(); err != nil {
+	if o.signed && len(args) > 0 {
+		return withHint(errors.New("--require-signed-push needs hooks/pre-receive: Git tells hooks/update nothing of certificates"), "holdfast hook install --server")
+	}
+	updates, err := o.updates(args)
+	if _, many := errors.AsType[*git.LimitError](err); many {
+		return o.tell([]refVerdict{{name: "the push", problems: one(integrity.HistLimit, "Push them in parts, or have the limit --max-refs raised.", "it has %v", err)}})
+	}
+	if err != nil {
 		return err
 	}
 	within, cancel := context.WithTimeout(ctx, o.timeout)
@@ -104,9 +110,9 @@ func (o *receiveCommand) run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.repo.Close()) }()
-	verdicts := []refVerdict{}
+	var verdicts []refVerdict
 	if o.signed {
-		problems, err := r.signedPush(within, updates, len(args) > 0)
+		problems, err := r.signedPush(within, updates)
 		if err != nil {
 			return err
 		}
@@ -120,7 +126,7 @@ func (o *receiveCommand) run(ctx context.Context, args []string) (err error) {
 		if err != nil {
 			problems = append(problems, r.unverified(err))
 		}
-		verdicts = append(verdicts, refVerdict{name: u.Ref, problems: problems})
+		verdicts = append(verdicts, refVerdict{name: plainRef(u.Ref), problems: problems})
 	}
 	return o.tell(verdicts)
 }
@@ -141,9 +147,6 @@ func (o *receiveCommand) updates(args []string) ([]integrity.RefUpdate, error) {
 		return []integrity.RefUpdate{u}, u.Check()
 	}
 	updates, err := integrity.ParseRefUpdates(o.In, o.maxRefs)
-	if _, many := errors.AsType[*git.LimitError](err); many {
-		return nil, withHint(err, "push them in parts, or have the limit --max-refs raised")
-	}
 	if err == nil && len(updates) == 0 {
 		err = withHint(errors.New("standard input names no ref"), "Git runs it as hooks/pre-receive: holdfast hook install --server")
 	}
@@ -273,7 +276,7 @@ func (o *receiveCommand) tell(verdicts []refVerdict) error {
 		if told++; told > maxToldRefs {
 			continue
 		}
-		p.Printf("holdfast: %s: %s", report.Plain(v.name), what)
+		p.Printf("holdfast: %s: %s", v.name, what)
 		slices.SortStableFunc(v.problems, func(a, b integrity.Problem) int { return cmp.Compare(b.Decision, a.Decision) })
 		hint := ""
 		for _, one := range v.problems[:min(len(v.problems), maxToldProblems)] {

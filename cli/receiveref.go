@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ func (r *receiver) judge(ctx context.Context, u integrity.RefUpdate) ([]integrit
 	before, there := r.refs[u.Ref]
 	switch {
 	case there && before.Symref != "":
-		return one(integrity.RefRetarget, "Push to "+report.Plain(before.Symref)+" itself.", "%s stands for %s here", plainRef(u.Ref), plainRef(before.Symref)), nil
+		return one(integrity.RefRetarget, "Push to "+plainRef(before.Symref)+" itself.", "%s stands for %s here", plainRef(u.Ref), plainRef(before.Symref)), nil
 	case there != !u.Creates() || there && before.ID != u.Old:
 		return one(integrity.Unverified, "Fetch, and push again.", "%s is not at %.12s: it was moved meanwhile", plainRef(u.Ref), u.Old), nil
 	}
@@ -81,7 +82,19 @@ func one(code integrity.Code, hint, format string, args ...any) []integrity.Prob
 	return []integrity.Problem{{Code: code, Decision: code.Decision(), Hint: hint, Message: fmt.Sprintf(format, args...)}}
 }
 
-func plainRef(ref string) string { return report.Plain(ref) }
+// plainRef is a ref for people, escaped where letters could be taken for others.
+func plainRef(ref string) string {
+	quoted := strconv.QuoteToASCII(ref)
+	if plain := quoted[1 : len(quoted)-1]; plain == ref && len(ref) <= maxShownRef {
+		return ref
+	}
+	if len(quoted) > maxShownRef {
+		return quoted[:maxShownRef] + "…"
+	}
+	return quoted
+}
+
+const maxShownRef = 200
 
 // unverified is the problem of what could not be found out.
 func (r *receiver) unverified(err error) integrity.Problem {
@@ -166,6 +179,10 @@ func (r *receiver) sinceTrusted(ctx context.Context, ref, rules, tip string) ([]
 	if r.refs[r.branch].ID == "" && ref == r.branch { // it has to contain the root, or nothing could begin
 		t.Root = r.trusted
 		return r.verify(ctx, t, "", r.trusted, tip)
+	}
+	var missing *git.MissingError
+	if _, err := r.repo.Commit(ctx, r.trusted); errors.As(err, &missing) {
+		return one(integrity.TrustMissing, "Push the branch first that has it.", "the pinned root %.12s is not in the repository", plainRef(r.trusted)), nil
 	}
 	from, err := r.repo.MergeBase(ctx, r.trusted, tip)
 	if _, unrelated := errors.AsType[*git.UnrelatedError](err); unrelated {
@@ -342,7 +359,7 @@ func (r *receiver) findStatements(ctx context.Context, updates []integrity.RefUp
 }
 
 // signedPush judges the certificate of a push.
-func (r *receiver) signedPush(ctx context.Context, updates []integrity.RefUpdate, partial bool) ([]integrity.Problem, error) {
+func (r *receiver) signedPush(ctx context.Context, updates []integrity.RefUpdate) ([]integrity.Problem, error) {
 	id := os.Getenv("GIT_PUSH_CERT")
 	if strings.Trim(id, "0") == "" {
 		return one(integrity.SigMissing, "Push with git push --signed; the server offers that if receive.certNonceSeed is set.", "the push is not signed"), nil
@@ -360,7 +377,7 @@ func (r *receiver) signedPush(ctx context.Context, updates []integrity.RefUpdate
 	}
 	push := integrity.SignedPush{
 		Certificate: blob, Nonce: os.Getenv("GIT_PUSH_CERT_NONCE"), NonceStatus: os.Getenv("GIT_PUSH_CERT_NONCE_STATUS"),
-		Pushees: r.pushees, Updates: updates, Partial: partial,
+		Pushees: r.pushees, Updates: updates,
 	}
 	_, problems := push.Verify(signers, time.Now())
 	return problems, nil

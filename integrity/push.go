@@ -198,8 +198,7 @@ type SignedPush struct {
 	Certificate        []byte // the blob
 	Nonce, NonceStatus string // as git tells its hooks
 	Pushees            []string
-	Updates            []RefUpdate
-	Partial            bool // Updates are only some of the push
+	Updates            []RefUpdate // all of the push
 }
 
 const hintPush = "Push again with --signed, to the address that the server is known by."
@@ -233,7 +232,7 @@ func (s SignedPush) Verify(signers *Signers, at time.Time) (Signer, []Problem) {
 			add("the push certificate does not list that %s goes from %s to %s", quoted(u.Ref), short(u.Old), short(u.New))
 		}
 	}
-	if !s.Partial && len(c.updates) > len(s.Updates) {
+	if len(c.updates) > len(s.Updates) {
 		add("the push certificate lists %d refs, and the push has %d", len(c.updates), len(s.Updates))
 	}
 	if signers.policy != nil {

@@ -118,7 +118,13 @@ func (o *receiveCommand) run(ctx context.Context, args []string) (err error) {
 		}
 		verdicts = append(verdicts, refVerdict{name: "the push", problems: problems})
 	}
+	found := 0
 	for _, u := range updates {
+		if found > maxProblems {
+			verdicts = append(verdicts, refVerdict{name: "the push", problems: one(integrity.HistLimit, "Repair what is told first.",
+				"there are more than %d problems; other refs were not looked at", maxProblems)})
+			break
+		}
 		problems, err := r.judge(within, u)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -126,6 +132,7 @@ func (o *receiveCommand) run(ctx context.Context, args []string) (err error) {
 		if err != nil {
 			problems = append(problems, r.unverified(err))
 		}
+		found += len(problems)
 		verdicts = append(verdicts, refVerdict{name: plainRef(u.Ref), problems: problems})
 	}
 	return o.tell(verdicts)
@@ -157,6 +164,9 @@ func (o *receiveCommand) updates(args []string) ([]integrity.RefUpdate, error) {
 func (o *receiveCommand) check() error {
 	if o.signed && len(o.pushees) == 0 {
 		return withHint(errors.New("--require-signed-push needs to know the repository's own address"), "give it as --pushee URL, once for each that people push to")
+	}
+	if o.root != "" && (len(o.root) != 40 && len(o.root) != 64 || strings.Trim(o.root, "0123456789abcdef") != "") {
+		return withHint(fmt.Errorf("--root %s is not the full id of a commit", report.Plain(o.root)), "git rev-parse prints it")
 	}
 	if o.maxCommits <= 0 || o.maxRefs <= 0 || o.timeout <= 0 {
 		return errors.New("--max-commits, --max-refs and --timeout must be more than nothing")

@@ -29,6 +29,9 @@ var (
 func (c *checker) check() {
 	c.OneOf("apiVersion", c.cfg.APIVersion, APIVersion)
 	c.OneOf("kind", c.cfg.Kind, Kind)
+	if name := c.cfg.Checkpoints.Name; !namePattern.MatchString(name) {
+		c.At("checkpoints.name", "use lower-case letters, digits and dashes, at most 63", "%q cannot be a name", name)
+	}
 	sources, clusters, apps := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for i, s := range c.cfg.Sources {
 		at := fmt.Sprintf("sources[%d]", i)
@@ -80,8 +83,15 @@ func (c *checker) source(at string, s Source) {
 	if s.Interval < minInterval {
 		c.At(at+".interval", "", "%s.interval must be at least %v", at, minInterval)
 	}
-	c.url(at, s)
+	c.url(at+".url", s.URL, s.Insecure)
+	c.url(at+".witness", s.Witness, s.Insecure)
+	if s.Witness != "" && s.Witness == s.URL {
+		c.At(at+".witness", "name another server, or leave it out", "the witness is the server itself")
+	}
 	v := s.Verify
+	if v.Freshness < 0 {
+		c.At(at+".verify.freshness", "", "%s.verify.freshness is negative", at)
+	}
 	switch {
 	case v.Off && (v.Root != "" || v.Bootstrap != ""):
 		c.At(at+".verify.disabled", "", "%s.verify is disabled and names whom to trust: remove one of the two", at)
@@ -99,30 +109,30 @@ func (c *checker) source(at string, s Source) {
 	}
 }
 
-func (c *checker) url(at string, s Source) {
-	if s.URL == "" {
+func (c *checker) url(at, text string, insecure bool) {
+	if text == "" {
 		return
 	}
 	// git's own short form: user@host:path.
-	if scp := regexp.MustCompile(`^[\w.-]+@[\w.-]+:[^:]+$`); scp.MatchString(s.URL) {
+	if scp := regexp.MustCompile(`^[\w.-]+@[\w.-]+:[^:]+$`); scp.MatchString(text) {
 		return
 	}
-	u, err := url.Parse(s.URL)
+	u, err := url.Parse(text)
 	if err != nil || u.Scheme == "" {
-		c.At(at+".url", "use https://…, ssh://… or git@host:path", "this is not a URL that Git can fetch from")
+		c.At(at, "use https://…, ssh://… or git@host:path", "this is not a URL that Git can fetch from")
 		return
 	}
 	if _, has := u.User.Password(); has {
-		c.At(at+".url", "use an SSH key (sshKeyFile)", "the URL holds a password; secrets do not belong in this file")
+		c.At(at, "use an SSH key (sshKeyFile)", "the URL holds a password; secrets do not belong in this file")
 	}
 	switch u.Scheme {
 	case "https", "ssh":
 	case "http", "git", "file":
-		if !s.Insecure {
-			c.At(at+".url", "use https or ssh, or set `allowInsecureTransport: true` for a test", "%s is not an authenticated transport", u.Scheme)
+		if !insecure {
+			c.At(at, "use https or ssh, or set `allowInsecureTransport: true` for a test", "%s is not an authenticated transport", u.Scheme)
 		}
 	default:
-		c.At(at+".url", "use https or ssh", "%s is not a transport that Holdfast uses", u.Scheme)
+		c.At(at, "use https or ssh", "%s is not a transport that Holdfast uses", u.Scheme)
 	}
 }
 

@@ -34,6 +34,7 @@ type Config struct {
 	Sources      []Source      `yaml:"sources,required"`
 	Clusters     []Cluster     `yaml:"clusters,required"`
 	Applications []Application `yaml:"applications,required"`
+	Checkpoints  Checkpoints   `yaml:"checkpoints"`
 
 	File   *source.File `yaml:"-"`
 	Digest string       `yaml:"-"` // "sha256:" and the digits of the file
@@ -45,6 +46,13 @@ type Policies struct {
 	Packs   []string `yaml:"packs"`   // directories, or pinned references
 	Disable []string `yaml:"disable"` // policy ids
 	Params  []string `yaml:"params"`  // id.name=value
+}
+
+// Checkpoints says where checkpoints of the ledger are kept beside the state directory:
+// in all clusters, and in files.
+type Checkpoints struct {
+	Name  string   `yaml:"name"`  // of this operator among those that share a cluster; default default
+	Files []string `yaml:"files"` // on other disks than the state directory
 }
 
 // Source is a Git repository to follow.
@@ -191,6 +199,7 @@ func (c *Config) setDefaults() {
 	if c.StateDir == "" {
 		c.StateDir = "state"
 	}
+	setDefault(&c.Checkpoints.Name, "default")
 	for i := range c.Sources {
 		s := &c.Sources[i]
 		setDefault(&s.Interval, DefaultInterval)
@@ -230,6 +239,9 @@ func (c *Config) resolvePaths(dir string) {
 		}
 	}
 	abs(&c.StateDir)
+	for i := range c.Checkpoints.Files {
+		abs(&c.Checkpoints.Files[i])
+	}
 	for i, pack := range c.Policies.Packs {
 		if !policy.IsRemote(pack) {
 			abs(&c.Policies.Packs[i])

@@ -120,6 +120,9 @@ func (o *Operator) Close() error {
 // Run runs until ctx is done. What is being written when that happens is
 // finished or done again at the next start.
 func (o *Operator) Run(ctx context.Context) error {
+	if err := o.checkCheckpoints(ctx); err != nil {
+		return stopped(err)
+	}
 	if _, err := o.ledger.Append(ledger.Record{
 		Kind: ledger.Start, Policies: o.Policies, Message: "holdfast " + o.Version,
 		Details: []string{"configuration " + o.Config.Digest},
@@ -141,6 +144,7 @@ func (o *Operator) Run(ctx context.Context) error {
 		group.Go(func() error { return l.heals(ctx) })
 	}
 	group.Go(func() error { return o.serveRequests(ctx) })
+	group.Go(func() error { return o.keepCheckpoints(ctx) })
 	return stopped(group.Wait())
 }
 

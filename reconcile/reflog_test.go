@@ -49,6 +49,7 @@ func TestRefsAreRecorded(t *testing.T) {
 	}
 }
 
+// D06: a followed branch goes.
 func TestD06DeletedBranchIsHeld(t *testing.T) {
 	f := follow(t, nil)
 	f.polls("the root", f.root, state.Ready, "")
@@ -59,6 +60,7 @@ func TestD06DeletedBranchIsHeld(t *testing.T) {
 	f.polls("it is back as it was", f.root, state.Ready, "")
 }
 
+// D05b: what a tag was is remembered when it is gone.
 func TestD05DeletedTagIsTold(t *testing.T) {
 	f := follow(t, nil)
 	f.Repo.Tag("v1.0", "main", "release")
@@ -72,6 +74,7 @@ func TestD05DeletedTagIsTold(t *testing.T) {
 	f.polls("it comes back as something else", f.root, state.Blocked, "TAG_MOVED")
 }
 
+// D11: people and pipelines follow HEAD, and the loop does not.
 func TestD11SwitchedHeadIsHeld(t *testing.T) {
 	f := follow(t, nil)
 	f.polls("the root", f.root, state.Ready, "")

@@ -26,6 +26,9 @@ func TestTable(t *testing.T) {
 			t.Errorf("%s: %v", row.ID, err)
 		}
 		proof := `\b` + row.ID + `\b`
+		if filepath.Ext(file) == ".txtar" {
+			proof = `(?m)^#.*\b` + row.ID + `\b`
+		}
 		if test != "" {
 			proof = `(?m)^func ` + test + `\(`
 		}

@@ -273,7 +273,7 @@ func (o *verifyCommand) safeguards(ctx context.Context, repo *watched, policies 
 			result.Retry, result.Decision = true, max(result.Decision, integrity.Hold)
 			result.Problems = append(result.Problems, integrity.Problem{
 				Code: integrity.Unverified, Decision: integrity.Hold,
-				Message: fmt.Sprintf("what is taken away from safeguards could not be found out: %v", err),
+				Message: "what is taken away from safeguards could not be found out: " + strings.ReplaceAll(err.Error(), "\n", "; "),
 			})
 		}
 		if !o.dryRun {

@@ -168,7 +168,8 @@ func (p Problem) String() string {
 
 // problem returns a problem that is not yet about a commit.
 func problem(code Code, hint, format string, args ...any) Problem {
-	return Problem{Code: code, Decision: code.Decision(), Message: fmt.Sprintf(format, args...), Hint: hint}
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ") // of errors that are lists
+	return Problem{Code: code, Decision: code.Decision(), Message: text, Hint: hint}
 }
 
 // in says which file of the commit a problem is about, and where in it.

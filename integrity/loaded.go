@@ -19,13 +19,21 @@ type loaded struct {
 	err     error // why it could not be parsed
 }
 
+// maxRangeBytes bounds the commits that are held at once: a megabyte of message takes a
+// kilobyte of a push.
+const maxRangeBytes = 256 << 20
+
 // load reads all commits of the range. One that cannot be parsed is a problem
 // of that commit; everything else ends the check.
 func (c *checker) load(ctx context.Context, ids []string) (map[string]loaded, error) {
 	commits := make(map[string]loaded, len(ids))
+	bytes := 0
 	err := c.h.Commits(ctx, ids, func(id string, commit *git.Commit, err error) error {
 		switch {
 		case err == nil:
+			if bytes += len(commit.Raw); bytes > maxRangeBytes && !c.trust.Survey {
+				return &git.LimitError{What: "bytes in the commits to verify", Limit: maxRangeBytes}
+			}
 			commits[id] = loaded{tree: commit.Tree, parents: commit.Parents, when: commit.Committer.When, raw: commit.Raw}
 		case isMalformed(err) || collision(err) != nil:
 			commits[id] = loaded{err: err}

@@ -239,6 +239,7 @@ func (r *receiver) verify(ctx context.Context, t integrity.Trust, accepted, from
 	if err != nil {
 		return result.Problems, err
 	}
+	forPusher(result.Problems)
 	known := !slices.ContainsFunc(result.Problems, func(p integrity.Problem) bool {
 		return p.Code == integrity.HistLimit || p.Code == integrity.Unverified || p.Code == integrity.RepoShallow
 	})
@@ -254,6 +255,27 @@ func (r *receiver) verify(ctx context.Context, t integrity.Trust, accepted, from
 		return problems, fmt.Errorf("what is taken away from safeguards could not be found out: %w", err)
 	}
 	return problems, nil
+}
+
+// elsewhere are hints for those who verify what they have; a pusher has other ways.
+var elsewhere = []struct{ says, instead string }{
+	{"verify.root", "Fetch, and add what is new on top; git revert takes something back. A rewrite that is wanted has to be acknowledged (holdfast ack), by the trust file of the repository."},
+	{"pinning a reviewed commit", "Push it in parts, or have the limit --max-commits raised."},
+	{"It is tried again", "Push again; if it stays, have whoever runs the server look at the repository with git fsck."},
+	{"git fetch --unshallow", "Have whoever runs the server fetch the whole history: the repository there is cut off."},
+	{"bootstrap signers", "Have whoever runs the server name the signers that count until then: --signers FILE."},
+}
+
+// forPusher gives problems the hints that help whoever pushes.
+func forPusher(problems []integrity.Problem) []integrity.Problem {
+	for i, p := range problems {
+		for _, e := range elsewhere {
+			if strings.Contains(p.Hint, e.says) {
+				problems[i].Hint = e.instead
+			}
+		}
+	}
+	return problems
 }
 
 // maxProblems bounds how many are looked for: one refuses a push.

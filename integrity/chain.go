@@ -90,8 +90,8 @@ type Trust struct {
 	MaxCommits int
 }
 
-// DefaultMaxCommits is what one core verifies in about ten seconds.
-const DefaultMaxCommits = 50_000
+// DefaultMaxCommits is what one core verifies in about twenty seconds.
+const DefaultMaxCommits = 100_000
 
 // maxDenied is how many problems that deny are listed before Check gives up:
 // a flood of bad commits is refused as surely by the first of them.

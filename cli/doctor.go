@@ -6,14 +6,16 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-dev/holdfast/config"
-	"github.com/holdfast-dev/holdfast/git"
+	"github.com/holdfast-dev/holdfast/finding"
 	"github.com/holdfast-dev/holdfast/ledger"
 	"github.com/holdfast-dev/holdfast/operator"
+	"github.com/holdfast-dev/holdfast/render"
 	"github.com/holdfast-dev/holdfast/report"
 )
 
@@ -22,8 +24,12 @@ const patience = 10 * time.Second
 
 type doctorCommand struct {
 	*app
-	config configFlag
-	failed bool
+	config  configFlag
+	outputs []string
+	failed  bool
+
+	findings []*finding.Finding
+	problems []render.Problem // what is not well beside findings, for machines
 }
 
 func newDoctor(a *app) *cobra.Command {
@@ -31,20 +37,33 @@ func newDoctor(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check what Holdfast stands on: Git, the configuration, policies, clusters, the ledger",
-		Long: `Check what Holdfast stands on: the version of Git and whether its safeguards
-work, the configuration, the policies, the clusters and the ledger. Without a
-configuration file only Git and the policies are checked.
+		Long: `Check what Holdfast stands on: the Git of this machine, by its version and by probes
+that tell whether vulnerabilities are fixed, the user's settings of Git, the
+configuration, the policies, the clusters and the ledger. Without a configuration file
+only Git and the policies are checked.
+
+How sure a vulnerability is: certain (a probe proved it), likely (the version has it),
+unknown (the version has it, and a distribution may have mended it).
 
 Exit codes: 0 all is well, 1 something is not.`,
+		Example: `  holdfast doctor
+  holdfast doctor -o json`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.Flags().Changed("config")) },
 	}
 	o.config.register(cmd)
+	cmd.Flags().StringArrayVarP(&o.outputs, "output", "o", nil,
+		"`format` or format=file: "+strings.Join(formatNames(), ", ")+" (repeatable); text is written too, unless another goes to standard output")
+	complete(cmd, "output", formatNames()...)
 	return cmd
 }
 
 func (o *doctorCommand) run(ctx context.Context, configured bool) error {
-	p := o.printer()
+	return o.printing(func(p *report.Printer) error { return o.check(ctx, p, configured) })
+}
+
+// check looks at all that Holdfast stands on.
+func (o *doctorCommand) check(ctx context.Context, p *report.Printer, configured bool) error {
 	o.git(ctx, p)
 	cfg := o.configuration(p, configured)
 	policies, err := configuredPolicies(cfg)
@@ -59,10 +78,7 @@ func (o *doctorCommand) run(ctx context.Context, configured bool) error {
 	if cfg.StateDir != "" {
 		o.ledger(p, cfg)
 	}
-	if o.failed {
-		return exitError{ExitProblems}
-	}
-	return p.Err()
+	return nil
 }
 
 // configuration returns an empty one if there is none.
@@ -79,22 +95,6 @@ func (o *doctorCommand) configuration(p *report.Printer, configured bool) *confi
 		o.report(p, "configuration", "", err)
 	}
 	return &config.Config{}
-}
-
-func (o *doctorCommand) git(ctx context.Context, p *report.Printer) {
-	found, err := git.Check(ctx, "")
-	if err != nil {
-		o.report(p, "git", "", err)
-		return
-	}
-	for _, probe := range found.Probes {
-		switch {
-		case probe.OK:
-			o.report(p, "git", probe.Name+": "+probe.Detail, nil)
-		default:
-			o.report(p, "git", "", fmt.Errorf("%s: %s", probe.Name, probe.Detail))
-		}
-	}
 }
 
 func (o *doctorCommand) cluster(ctx context.Context, p *report.Printer, c config.Cluster) {
@@ -126,6 +126,7 @@ func (o *doctorCommand) report(p *report.Printer, what, detail string, err error
 	word := p.Paint("ok  ", report.Green)
 	if err != nil {
 		o.failed = true
+		o.problems = append(o.problems, render.Problem{Message: what + ": " + err.Error()})
 		word, detail = p.Paint("FAIL", report.Bold, report.Red), err.Error()
 	}
 	o.line(p, word, what, detail)

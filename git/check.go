@@ -3,12 +3,9 @@ package git
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -17,6 +14,7 @@ type Report struct {
 	Path    string // of the program
 	Version string
 	Probes  []Probe
+	Fixes   Fixes
 }
 
 // Probe is one property of the program.
@@ -26,14 +24,19 @@ type Probe struct {
 	Detail string // what was found, and what to do about it
 }
 
-// OK reports whether all probes are.
+// OK reports whether all probes are, and no vulnerability is proven.
 func (r Report) OK() bool {
+	for _, fixed := range r.Fixes {
+		if !fixed {
+			return false
+		}
+	}
 	return !slices.ContainsFunc(r.Probes, func(p Probe) bool { return !p.OK })
 }
 
 // Check looks at the git program: "" for the one in PATH. Distributions fix
 // vulnerabilities without changing the version, so that what the program does
-// counts for more than what it says. The error is that it cannot be run.
+// counts for more than what it says: of the version, others judge. The error is that it cannot be run.
 func Check(ctx context.Context, program string) (Report, error) {
 	tmp, err := os.MkdirTemp("", "holdfast-check-")
 	if err != nil {
@@ -51,7 +54,7 @@ func Check(ctx context.Context, program string) (Report, error) {
 	}
 	r := Report{Path: m.git, Version: strings.TrimPrefix(strings.TrimSpace(string(out)), "git version ")}
 	for _, probe := range []func(context.Context) (Probe, error){
-		m.probeConfig, m.probeExt, m.probeBare, m.probeMergeTree,
+		m.probeExt, m.probeBare, m.probeMergeTree,
 	} {
 		p, err := probe(ctx)
 		if err != nil {
@@ -59,56 +62,8 @@ func Check(ctx context.Context, program string) (Report, error) {
 		}
 		r.Probes = append(r.Probes, p)
 	}
-	version := checkVersion(r.Version)
-	if !version.OK && r.Probes[0].OK {
-		version.OK = true
-		version.Detail += "; yet it has the fix for CVE-2025-48384, so its distributor seems to add fixes: keep it up to date"
-	}
-	r.Probes = append([]Probe{version}, r.Probes...)
-	return r, nil
-}
-
-// fixed are the first releases, by minor version, without known vulnerabilities
-// that matter to a program that fetches on its own. All later minors are fixed.
-var fixed = map[int]int{43: 7, 44: 4, 45: 4, 46: 4, 47: 3, 48: 2, 49: 1, 50: 1}
-
-const firstFixedMinor, recommended = 51, "2.55.0"
-
-var versionNumber = regexp.MustCompile(`^(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?`)
-
-func checkVersion(version string) Probe {
-	p := Probe{Name: "version"}
-	number := versionNumber.FindStringSubmatch(version)
-	if number == nil {
-		p.Detail = "cannot tell the version from " + quoteName(version)
-		return p
-	}
-	major, _ := strconv.Atoi(number[1])
-	minor, _ := strconv.Atoi(number[2])
-	patch, _ := strconv.Atoi(number[3])
-	least, known := fixed[minor]
-	p.OK = major > 2 || major == 2 && (minor >= firstFixedMinor || known && patch >= least)
-	if p.OK {
-		p.Detail = version
-	} else {
-		p.Detail = fmt.Sprintf("%s has known vulnerabilities; install %s or later", version, recommended)
-	}
-	return p
-}
-
-func (m *Mirror) probeConfig(ctx context.Context) (Probe, error) {
-	p := Probe{Name: "CVE-2025-48384"}
-	file := filepath.Join(m.opts.Dir, "..", "probe")
-	if _, err := m.run(ctx, m.environment(), "config", "--file", file, "probe.value", "x\r"); err != nil {
-		return p, err
-	}
-	out, err := m.run(ctx, m.environment(), "config", "--file", file, "--null", "probe.value")
-	if p.OK = string(out) == "x\r\x00"; p.OK {
-		p.Detail = "configuration values keep their last carriage return"
-	} else {
-		p.Detail = "a carriage return at the end of a configuration value is lost; install git " + recommended + " or later"
-	}
-	return p, err
+	r.Fixes, err = ProbeFixes(ctx, m.git)
+	return r, err
 }
 
 func (m *Mirror) probeExt(ctx context.Context) (Probe, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/holdfast-dev/holdfast/gitversion"
 	"github.com/holdfast-dev/holdfast/integrity"
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/report"
@@ -19,9 +20,9 @@ func newExplain(a *app) *cobra.Command {
 	flags := policyFlags{setup.PolicyOptions{Decode: true}}
 	cmd := &cobra.Command{
 		Use:   "explain [id]",
-		Short: "Explain a policy or a code of verify: why it matters, what to do, with examples",
-		Long: `Explain a policy, or a code of ` + "`holdfast verify`" + `: why it matters, what to do, with
-examples. Without an id, list all of them.
+		Short: "Explain a policy or a code of verify or doctor: why it matters, what to do, with examples",
+		Long: `Explain a policy, or a code of ` + "`holdfast verify` or `holdfast doctor`" + `: why it matters,
+what to do, with examples. Without an id, list all of them.
 
 Exit codes: 0 explained, 2 there is no such policy or code.`,
 		Example: "  holdfast explain HF-K8S-004\n  holdfast explain SIG_MISSING\n  holdfast explain --pack policies",
@@ -41,7 +42,7 @@ Exit codes: 0 explained, 2 there is no such policy or code.`,
 			}
 			one := setup.Find(policies.Documented(), args[0])
 			if one == nil {
-				for _, rule := range waiver.Rules() {
+				for _, rule := range slices.Concat(waiver.Rules(), gitversion.Rules()) {
 					if strings.EqualFold(rule.ID, args[0]) {
 						return a.explain(&policy.Policy{Rule: *rule})
 					}

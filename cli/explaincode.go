@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/holdfast-dev/holdfast/finding"
+	"github.com/holdfast-dev/holdfast/gitversion"
 	"github.com/holdfast-dev/holdfast/integrity"
 	"github.com/holdfast-dev/holdfast/report"
 	"github.com/holdfast-dev/holdfast/strict"
@@ -37,20 +39,32 @@ func (a *app) explainCode(e *integrity.Explanation) error {
 	return p.Err()
 }
 
+// listCodes names what else than policies finds something.
 func listCodes(p *report.Printer) {
-	all := integrity.Explanations()
-	p.Printf("%s", p.Paint(fmt.Sprintf("holdfast verify: %s", report.Plural(len(all), "code", "codes")), report.Bold))
-	rows := table{indent: "  "}
-	for _, e := range all {
-		rows.add(row{cells: []string{e.ID, e.Severity.String(), e.Title}})
+	var verify []*finding.Rule
+	for _, e := range integrity.Explanations() {
+		verify = append(verify, &e.Rule)
 	}
-	rows.print(p)
+	for _, group := range []struct {
+		command string
+		rules   []*finding.Rule
+	}{{"verify", verify}, {"doctor", gitversion.Rules()}} {
+		p.Printf("%s", p.Paint(fmt.Sprintf("holdfast %s: %s", group.command, report.Plural(len(group.rules), "code", "codes")), report.Bold))
+		rows := table{indent: "  "}
+		for _, r := range group.rules {
+			rows.add(row{cells: []string{r.ID, r.Severity.String(), r.Title}})
+		}
+		rows.print(p)
+	}
 }
 
 // codeIDs returns all codes with their titles, as shells show them.
 func codeIDs() (ids []string) {
 	for _, e := range integrity.Explanations() {
 		ids = append(ids, cobra.CompletionWithDesc(e.ID, e.Title))
+	}
+	for _, r := range gitversion.Rules() {
+		ids = append(ids, cobra.CompletionWithDesc(r.ID, r.Title))
 	}
 	return ids
 }
@@ -60,6 +74,9 @@ func unknownID(id string) error {
 	var codes []string
 	for _, e := range integrity.Explanations() {
 		codes = append(codes, e.ID)
+	}
+	for _, rule := range gitversion.Rules() {
+		codes = append(codes, rule.ID)
 	}
 	if near := strict.Nearest(strings.ToUpper(id), codes); near != "" {
 		return withHint(fmt.Errorf("there is no policy or code %q", id), "did you mean %s?", near)

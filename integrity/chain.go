@@ -169,14 +169,16 @@ type checker struct {
 	known  func(string) time.Time // as seen, but zero if nobody knows
 	result Result
 
-	signers *Signers            // in force: those of the last accepted mainline commit
-	files   []signerFile        // where they are from; nil if they are the bootstrap list
-	adopted string              // the mainline commit whose signers they are; empty for the bootstrap list
-	footing map[string]*Signers // those of other commits
-	byFiles map[string]*Signers // the same by what they were read from
-	mailmap string              // content id of .mailmap at the last mainline commit
-	base    *git.Commit         // where the range starts; nil for the whole history
-	denied  int
+	signers  *Signers            // in force: those of the last accepted mainline commit
+	files    []signerFile        // where they are from; nil if they are the bootstrap list
+	adopted  string              // the mainline commit whose signers they are; empty for the bootstrap list
+	footing  map[string]*Signers // those of other commits
+	byFiles  map[string]*Signers // the same by what they were read from
+	listed   []signerFile        // the files of the directory listedIn, which the last tree had
+	listedIn string
+	mailmap  string      // content id of .mailmap at the last mainline commit
+	base     *git.Commit // where the range starts; nil for the whole history
+	denied   int
 
 	commits map[string]loaded // the range
 	order   []string          // the same in the order in which they are verified: parents before children

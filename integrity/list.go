@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/source"
@@ -106,8 +107,30 @@ func (c *checker) sameFiles(ctx context.Context, a, b string) (bool, error) {
 }
 
 // listFiles finds the files of a tree that say whom to trust.
+// Where all of them are in one directory, as they usually are, they are those that it
+// had when it was the same.
 func (c *checker) listFiles(tree source.Tree) ([]signerFile, error) {
-	return signerFiles(tree, c.trust.SignersPath, c.trust.KeysDir, cmp.Or(c.trust.RevokedPath, beside(c.trust.SignersPath, DefaultRevokedName)))
+	revoked := cmp.Or(c.trust.RevokedPath, beside(c.trust.SignersPath, DefaultRevokedName))
+	dir := trustDir
+	for _, name := range []string{c.trust.SignersPath, c.trust.KeysDir, revoked} {
+		if !strings.HasPrefix(name, trustDir+"/") {
+			dir = ""
+		}
+	}
+	id := ""
+	if dir != "" {
+		if e, err := tree.Stat(dir); err == nil && e.Mode == source.ModeDir {
+			id = e.ID
+		}
+	}
+	if id != "" && id == c.listedIn {
+		return c.listed, nil
+	}
+	files, err := signerFiles(tree, c.trust.SignersPath, c.trust.KeysDir, revoked)
+	if err == nil && id != "" {
+		c.listed, c.listedIn = files, id
+	}
+	return files, err
 }
 
 // revocations holds a list that lacks the revocations it should have, or has

@@ -98,6 +98,9 @@ const maxShownRef = 200
 
 // unverified is the problem of what could not be found out.
 func (r *receiver) unverified(err error) integrity.Problem {
+	if _, limit := errors.AsType[*git.LimitError](err); limit {
+		return one(integrity.HistLimit, "Push it in parts.", "there is too much to judge: %s", report.Plain(firstLine(err)))[0]
+	}
 	hint := "Push again; if it stays, have whoever runs the server look at the repository with git fsck."
 	if errors.Is(err, context.DeadlineExceeded) {
 		hint = "Push it in parts, or have the limit --timeout raised."
@@ -133,6 +136,9 @@ func (r *receiver) judgeBranch(ctx context.Context, u integrity.RefUpdate) ([]in
 		return forTopic(problems), err
 	case u.Creates():
 		return r.sinceTrusted(ctx, u.Ref, u.Ref, u.New)
+	}
+	if err := r.repo.Weigh(ctx, u.Old, u.New, maxWeight); err != nil {
+		return malformed(err)
 	}
 	return r.verify(ctx, integrity.Trust{Ref: u.Ref, Root: u.Old, Bootstrap: r.bootstrap, Branches: r.others(u.Ref)}, u.Old, u.Old, u.New)
 }
@@ -170,19 +176,25 @@ func (r *receiver) sinceTrusted(ctx context.Context, ref, rules, tip string) ([]
 		if r.bootstrap == nil {
 			return r.noTrust(), nil
 		}
+		if err := r.repo.Weigh(ctx, "", tip, maxWeight); err != nil {
+			return malformed(err)
+		}
 		return r.verify(ctx, t, "", "", tip)
 	}
 	commit, err := r.repo.Commit(ctx, tip)
 	if err != nil {
 		return malformed(err)
 	}
+	var missing *git.MissingError
+	if _, err := r.repo.Commit(ctx, r.trusted); errors.As(err, &missing) {
+		return r.noRoot(ref), nil
+	}
+	if err := r.repo.Weigh(ctx, r.trusted, tip, maxWeight); err != nil {
+		return nil, err
+	}
 	if r.refs[r.branch].ID == "" && ref == r.branch { // it has to contain the root, or nothing could begin
 		t.Root = r.trusted
 		return r.verify(ctx, t, "", r.trusted, tip)
-	}
-	var missing *git.MissingError
-	if _, err := r.repo.Commit(ctx, r.trusted); errors.As(err, &missing) {
-		return one(integrity.TrustMissing, "Push the branch first that has it.", "the pinned root %.12s is not in the repository", plainRef(r.trusted)), nil
 	}
 	from, err := r.repo.MergeBase(ctx, r.trusted, tip)
 	if _, unrelated := errors.AsType[*git.UnrelatedError](err); unrelated {
@@ -217,6 +229,17 @@ func (r *receiver) noTrust() []integrity.Problem {
 	return one(integrity.TrustMissing, "Have whoever runs the server give the hook --root COMMIT or --signers FILE; --base BRANCH if the default branch has another name.",
 		"nothing says whom to trust: there is no branch %s yet", plainRef(r.branch))
 }
+
+// noRoot tells that what a repository is to begin with is not there.
+func (r *receiver) noRoot(ref string) []integrity.Problem {
+	if ref == r.branch {
+		return one(integrity.HistRewrite, "Compare with a clone that you trust, and push that.", "the pinned root %.12s is not part of the history of %s", r.trusted, plainRef(ref))
+	}
+	return one(integrity.TrustMissing, "Push a branch that has it.", "the pinned root %.12s is not in the repository", r.trusted)
+}
+
+// maxWeight bounds the bytes of the commits that one ref brings: they are small to send.
+const maxWeight = 256 << 20
 
 // malformed tells of an object that is not as git writes it. Other errors stay errors.
 func malformed(err error) ([]integrity.Problem, error) {
@@ -309,6 +332,9 @@ func (r *receiver) judgeStatements(ctx context.Context, u integrity.RefUpdate) (
 	before := ""
 	if !u.Creates() {
 		before = u.Old
+		if err := r.repo.Weigh(ctx, u.Old, u.New, maxWeight); err != nil {
+			return nil, err
+		}
 		grew, err := r.repo.IsAncestor(ctx, u.Old, u.New)
 		if err != nil {
 			return nil, err

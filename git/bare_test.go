@@ -116,6 +116,30 @@ func TestBareRepositoryReadsWithinQuarantine(t *testing.T) {
 	}
 }
 
+func TestCommitsAreWeighed(t *testing.T) {
+	r := gittest.New(t)
+	base := r.Commit("base", map[string]string{"a.yaml": "1"})
+	r.Commit(strings.Repeat("x", 40_000), nil)
+	tip := r.Commit(strings.Repeat("y", 40_000), nil)
+	l, err := git.OpenBare(git.BareOptions{Dir: r.GitDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var limit *git.LimitError
+	if err := l.Weigh(t.Context(), base, tip, 80_000); !errors.As(err, &limit) {
+		t.Errorf("%v, want a LimitError", err)
+	}
+	for _, from := range []string{base, ""} {
+		if err := l.Weigh(t.Context(), from, tip, 90_000); err != nil {
+			t.Errorf("from %q: %v", from, err)
+		}
+	}
+	if _, err := l.Commit(t.Context(), tip); err != nil {
+		t.Errorf("it cannot be read any more: %v", err)
+	}
+}
+
 func TestQuarantineOfAnotherRepositoryIsRefused(t *testing.T) {
 	r, other := gittest.New(t), gittest.New(t)
 	objects := filepath.Join(r.GitDir(), "objects")

@@ -51,6 +51,8 @@ func TestAttacks(t *testing.T) {
 		{"B15: that of GitLab", files{".gitlab/CODEOWNERS": "[A]\n* @a\n", "b": ""}, files{"b": ""}, safeguard.Step{}, integrity.Deny, integrity.SafeguardRemoved},
 		{"B15: emptied", files{"docs/CODEOWNERS": "* @a\n"}, files{"docs/CODEOWNERS": "# moved\n"}, safeguard.Step{}, integrity.Deny, integrity.SafeguardRemoved},
 		{"B15: a section that is optional now", files{"CODEOWNERS": "[A] @a\n*\n"}, files{"CODEOWNERS": "^[A] @a\n*\n"}, safeguard.Step{}, integrity.Deny, integrity.SafeguardRemoved},
+		{"B16: a line that comes again", files{"CODEOWNERS": "/apps @alice\n"}, files{"CODEOWNERS": "/apps @alice\n/apps @mallory\n"}, safeguard.Step{}, integrity.Deny, integrity.SafeguardRemoved},
+		{"B16: a line that comes again without owners", files{"CODEOWNERS": "/apps @alice\n"}, files{"CODEOWNERS": "/apps @alice\n/apps\n"}, safeguard.Step{}, integrity.Deny, integrity.SafeguardRemoved},
 		{"B17: the scan is replaced by true", files{".github/workflows/ci.yml": scanYAML}, files{".github/workflows/ci.yml": strings.Replace(scanYAML, "holdfast scan .", "true", 1)}, safeguard.Step{}, integrity.Deny, integrity.SafeguardRemoved},
 		{"B17: the workflow is disabled by its name", files{".github/workflows/ci.yml": scanYAML}, files{".github/workflows/ci.yml.disabled": scanYAML}, safeguard.Step{}, integrity.Deny, integrity.SafeguardRemoved},
 		{"B19: pre-commit is emptied", files{".pre-commit-config.yaml": "repos: [{repo: x, hooks: [{id: gitleaks}]}]\n"}, files{".pre-commit-config.yaml": "repos: []\n"}, safeguard.Step{}, integrity.Warn, integrity.SafeguardRemoved},

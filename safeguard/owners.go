@@ -154,8 +154,8 @@ func (c *comparison) shadowed(p pair) error {
 			return err
 		}
 		if other != nil {
-			lines := parseOwners(p.new)
-			for _, l := range parseOwners(other) {
+			lines := counting(parseOwners(p.new))
+			for _, l := range counting(parseOwners(other)) {
 				if !slices.ContainsFunc(lines, func(n ownerLine) bool {
 					return n.pattern == l.pattern && len(missing(n.owners, l.owners)) == 0 && len(n.owners) > 0
 				}) {
@@ -170,7 +170,7 @@ func (c *comparison) shadowed(p pair) error {
 }
 
 func (c *comparison) owners(name string, old, now *source.File) {
-	lines := parseOwners(now)
+	lines := counting(parseOwners(now))
 	say := func(loss string, l *ownerLine, format string, args ...any) {
 		change := Change{Kind: Owners, Path: name, Loss: loss, Text: fmt.Sprintf(format, args...), At: in(now, nil)}
 		if l != nil {
@@ -178,7 +178,7 @@ func (c *comparison) owners(name string, old, now *source.File) {
 		}
 		c.add(change)
 	}
-	before := parseOwners(old)
+	before := counting(parseOwners(old))
 	for _, was := range before {
 		i := slices.IndexFunc(lines, func(l ownerLine) bool { return l.pattern == was.pattern && l.section == was.section })
 		if i < 0 {
@@ -218,6 +218,17 @@ func (c *comparison) owners(name string, old, now *source.File) {
 		}
 	}
 	c.reordered(before, lines, say)
+}
+
+// counting leaves out lines whose pattern comes again in the same section: the last one
+// counts.
+func counting(lines []ownerLine) (out []ownerLine) {
+	for i, l := range lines {
+		if !slices.ContainsFunc(lines[i+1:], func(later ownerLine) bool { return later.section == l.section && later.pattern == l.pattern }) {
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 // reordered says that a line that counted is now followed by one that holds for

@@ -26,7 +26,11 @@ type doctorCommand struct {
 	*app
 	config  configFlag
 	outputs []string
+	remote  string
+	clients string
+	timeout time.Duration
 	failed  bool
+	nothing bool // there was nothing to judge
 
 	findings []*finding.Finding
 	problems []render.Problem // what is not well beside findings, for machines
@@ -45,9 +49,18 @@ only Git and the policies are checked.
 How sure a vulnerability is: certain (a probe proved it), likely (the version has it),
 unknown (the version has it, and a distribution may have mended it).
 
-Exit codes: 0 all is well, 1 something is not.`,
+With --remote only a server is asked, by https, http, ssh or git: what it says it is,
+and what it offers. With --clients only a server's log is read for the versions of
+those who clone and push: an access log of nginx or Apache, lines of JSON as Gitea,
+GitLab and Gitaly write them, a trace of Git, or any text with agent=git/… in it.
+
+Exit codes: 0 all is well, 1 something is not, 2 it could not be found out, 3 the log
+names no version.`,
 		Example: `  holdfast doctor
-  holdfast doctor -o json`,
+  holdfast doctor --remote https://git.example.com/shop.git
+  holdfast doctor --remote git@git.example.com:shop.git
+  holdfast doctor --clients /var/log/nginx/access.log -o json=clients.json
+  zcat access.log.*.gz | holdfast doctor --clients -`,
 		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.Flags().Changed("config")) },
 	}
@@ -55,10 +68,23 @@ Exit codes: 0 all is well, 1 something is not.`,
 	cmd.Flags().StringArrayVarP(&o.outputs, "output", "o", nil,
 		"`format` or format=file: "+strings.Join(formatNames(), ", ")+" (repeatable); text is written too, unless another goes to standard output")
 	complete(cmd, "output", formatNames()...)
+	f := cmd.Flags()
+	f.StringVar(&o.remote, "remote", "", "ask the server of a repository's `URL`, and nothing else")
+	f.StringVar(&o.clients, "clients", "", "read the versions of clients from a log `file`, or from standard input (-), and nothing else")
+	f.DurationVar(&o.timeout, "timeout", 20*time.Second, "longest time for --remote")
+	cmd.MarkFlagsMutuallyExclusive("remote", "clients")
+	cmd.MarkFlagsMutuallyExclusive("remote", "config")
+	cmd.MarkFlagsMutuallyExclusive("clients", "config")
 	return cmd
 }
 
 func (o *doctorCommand) run(ctx context.Context, configured bool) error {
+	switch {
+	case o.remote != "":
+		return o.printing(func(p *report.Printer) error { return o.askRemote(ctx, p) })
+	case o.clients != "":
+		return o.printing(o.readClients)
+	}
 	return o.printing(func(p *report.Printer) error { return o.check(ctx, p, configured) })
 }
 

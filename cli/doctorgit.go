@@ -46,8 +46,11 @@ func (o *doctorCommand) printing(examine func(*report.Printer) error) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	if o.failed {
+	switch {
+	case o.failed:
 		return exitWith(ExitProblems)
+	case o.nothing:
+		return exitWith(ExitNothing)
 	}
 	return nil
 }

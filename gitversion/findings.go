@@ -68,3 +68,30 @@ func Summary(risks []Risk) string {
 	}
 	return text
 }
+
+// Findings returns what is to be said against a server that was asked.
+func (a *Asked) Findings() []*finding.Finding {
+	var found []*finding.Finding
+	add := func(rule *finding.Rule, message string) {
+		found = append(found, newFinding(rule, "Server", a.Name, rule.Severity, a.Name+message))
+	}
+	v := a.Version()
+	least, shown := a.AtLeast()
+	lies := v.Product == Git && v.IsKnown() && v.Number.Compare(least) < 0
+	if f := OldServer(a.Name, v); f != nil && !lies {
+		found = append(found, f)
+	}
+	if lies {
+		add(oddAgent, fmt.Sprintf(" says that it has %s, and offers %s, which came with %d.%d", v, shown, least[0], least[1]))
+	}
+	if a.Plain {
+		add(plainServer, " is asked without anything that protects the answer")
+	}
+	if a.Protocol < 2 {
+		add(oldProtocol, fmt.Sprintf(" was asked for protocol version 2, and answers with %d", a.Protocol))
+	}
+	if _, ok := a.Capabilities["allow-any-sha1-in-want"]; ok {
+		add(anyObject, " gives out every object whose id is known (allow-any-sha1-in-want)")
+	}
+	return found
+}

@@ -24,7 +24,7 @@ func mergeLines(base, ours, theirs []byte) ([]byte, bool) {
 	if !okA || !okB {
 		return nil, false
 	}
-	all := append(a, b...)
+	all := slices.Concat(a, b)
 	slices.SortStableFunc(all, func(x, y hunk) int { return x.from - y.from })
 	var out []byte
 	done := 0

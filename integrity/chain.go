@@ -365,7 +365,7 @@ func (c *checker) verify(ctx context.Context, s step, id string) error {
 		p := problem(ObjMalformed, "Find out which tool made it, and remove it from the branch.", "%s", err)
 		p.Commit = id
 		c.add(p)
-		return nil //nolint:nilerr // the commit is at fault, and it is told
+		return nil // the commit is at fault, and it is told
 	}
 	payload := PayloadDigest(commit.Payload)
 	at := c.seen(id)

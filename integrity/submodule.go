@@ -123,7 +123,7 @@ func (r *treeRules) modules(tree source.Tree, judge bool) (map[string]module, er
 	values, err := git.ParseConfig(source.NewFile(modulesFile, content))
 	if err != nil {
 		refuse(0, "%s", err)
-		return nil, nil //nolint:nilerr // the file is at fault, and it is told
+		return nil, nil // the file is at fault, and it is told
 	}
 	modules := map[string]module{}
 	for _, v := range values {

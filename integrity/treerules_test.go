@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/holdfast-dev/holdfast/git/gittest"
 )
 
 // gitlink adds a submodule to the index as no command of Git would.
@@ -30,13 +28,6 @@ func (l *lab) link(name, target string) {
 
 // file commits a file.
 func (l *lab) file(name, content string) { l.as("alice").Commit("x", map[string]string{name: content}) }
-
-// putTree commits a tree that no Git would write.
-func (l *lab) putTree(entries ...gittest.TreeEntry) {
-	tree := l.TreeObject(entries...)
-	payload := l.payload(tree, "author "+l.person("alice"), "committer "+l.person("alice"))
-	l.put(payload, l.sshSign("alice", payload))
-}
 
 const goodModules = "[submodule \"lib\"]\n\tpath = lib\n\turl = https://example.com/lib.git\n"
 

@@ -39,9 +39,11 @@ func (o *Operator) keeper() *keeper {
 	for _, c := range o.Config.Clusters {
 		cluster := o.clusters[c.Name]
 		k.places = append(k.places, place{
-			name:  fmt.Sprintf("ConfigMap holdfast-checkpoint-%s of cluster %s", name, c.Name),
-			read:  func(ctx context.Context) ([]byte, error) { return cluster.Checkpoint(ctx, name) },
-			write: func(ctx context.Context, checkpoint []byte) error { return cluster.KeepCheckpoint(ctx, name, checkpoint) },
+			name: fmt.Sprintf("ConfigMap holdfast-checkpoint-%s of cluster %s", name, c.Name),
+			read: func(ctx context.Context) ([]byte, error) { return cluster.Checkpoint(ctx, name) },
+			write: func(ctx context.Context, checkpoint []byte) error {
+				return cluster.KeepCheckpoint(ctx, name, checkpoint)
+			},
 		})
 	}
 	return k

@@ -221,10 +221,10 @@ func (f *Follower) witnessed(ctx context.Context, ref, tip string) []integrity.P
 		return nil
 	}
 	other := ids[ref]
-	switch {
-	case other == tip:
+	switch other {
+	case tip:
 		return nil
-	case other == "":
+	case "":
 		return problem(integrity.Equivocation, "Find out which of the two is right.", "the witness %s has no %q", f.Witness.URL(), ref)
 	}
 	commit := func(m *git.Mirror, id string) string {

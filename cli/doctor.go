@@ -29,6 +29,7 @@ type doctorCommand struct {
 	remote  string
 	clients string
 	timeout time.Duration
+	verbose bool
 	failed  bool
 	nothing bool // there was nothing to judge
 
@@ -72,6 +73,7 @@ names no version.`,
 	f.StringVar(&o.remote, "remote", "", "ask the server of a repository's `URL`, and nothing else")
 	f.StringVar(&o.clients, "clients", "", "read the versions of clients from a log `file`, or from standard input (-), and nothing else")
 	f.DurationVar(&o.timeout, "timeout", 20*time.Second, "longest time for --remote")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "list each vulnerability")
 	cmd.MarkFlagsMutuallyExclusive("remote", "clients")
 	cmd.MarkFlagsMutuallyExclusive("remote", "config")
 	cmd.MarkFlagsMutuallyExclusive("clients", "config")

@@ -100,7 +100,20 @@ func (o *doctorCommand) localVersion(p *report.Printer, found git.Report) {
 	o.report(p, "git", fmt.Sprintf("version: %s at %s; probes prove %s", found.Version, found.Path, report.Plural(fixed, "fix", "fixes")), nil)
 	if f := gitversion.OldClient("this machine", version, gitversion.Proof(found.Fixes)); f != nil {
 		o.tell(p, "git", f)
+		o.list(p, gitversion.Judge(version, gitversion.AnyClient, gitversion.Proof(found.Fixes)))
 	}
+}
+
+// list writes each risk, if that was asked for.
+func (o *doctorCommand) list(p *report.Printer, risks []gitversion.Risk) {
+	if !o.verbose {
+		return
+	}
+	rows := table{indent: "      "}
+	for _, r := range risks {
+		rows.add(row{cells: []string{r.ID, r.Severity.String(), r.Confidence.String(), r.Allows}})
+	}
+	rows.print(p)
 }
 
 // tell writes a finding. What blocks makes the command fail.

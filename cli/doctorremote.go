@@ -30,6 +30,7 @@ func (o *doctorCommand) askRemote(ctx context.Context, p *report.Printer) error 
 	for _, f := range found {
 		o.tell(p, "server", f)
 	}
+	o.list(p, gitversion.Judge(asked.Version(), gitversion.Server, nil))
 	if len(found) == 0 && asked.Version().IsKnown() {
 		o.report(p, "server", "nothing is known against it", nil)
 	}
@@ -72,6 +73,7 @@ func (o *doctorCommand) readClients(p *report.Printer) error {
 	}
 	o.report(p, what, report.Plural(log.Lines, "line names", "lines name")+" "+report.Plural(len(log.Agents), "version", "versions")+":", nil)
 	rows.print(p)
+	o.listOf(p, log)
 	if log.TooLong > 0 {
 		o.line(p, p.Paint("note", report.Yellow), what, "only the beginning was read of "+report.Plural(log.TooLong, "line that is too long", "lines that are too long"))
 	}
@@ -79,4 +81,18 @@ func (o *doctorCommand) readClients(p *report.Printer) error {
 		o.line(p, p.Paint("note", report.Yellow), what, "not counted, for there are too many versions: "+report.Plural(log.Dropped, "line", "lines"))
 	}
 	return nil
+}
+
+// listOf writes each risk of each version of a log, if that was asked for.
+func (o *doctorCommand) listOf(p *report.Printer, log *gitversion.Log) {
+	for _, a := range log.Agents {
+		roles := gitversion.AnyClient
+		if a.Server {
+			roles = gitversion.Server
+		}
+		if risks := gitversion.Judge(a.Version, roles, nil); o.verbose && len(risks) > 0 {
+			p.Printf("      %s:", a.Version)
+			o.list(p, risks)
+		}
+	}
 }

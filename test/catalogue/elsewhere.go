@@ -53,6 +53,7 @@ func Elsewhere() []Row {
 		{"F11", "The record is taken back to an older copy", "hold STATE_ROLLBACK", "operator/checkpoint_test.go#TestF11OlderCopyIsSeen"},
 		{"F12b", "The record is deleted, so that trust begins anew", "hold STATE_ROLLBACK", "operator/checkpoint_test.go#TestF12LostStateIsSeen"},
 		{"F12c", "The progress is deleted, and the branch taken back", "hold REF_ROLLBACK", "reconcile/reflog_test.go#TestF12LostStateIsNoNewBeginning"},
+		{"F13", "An old Git at the server, or at those who clone from it", "told SRV_OLD_GIT CLIENT_OLD_GIT, and how sure it is", "cli/testdata/script/doctor-git.txtar"},
 		{"F16", "A hook that reads beside the quarantine", "nothing of a refused push stays", "cli/testdata/script/receive-refs.txtar"},
 		{"F12", "The pinned root is that of another history", "hold HIST_REWRITE", "integrity/attacks_test.go"},
 		{"F17", "A flood of unsigned commits", "deny SIG_MISSING HIST_LIMIT", "integrity/attacks_test.go"},

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/holdfast-dev/holdfast/gitversion"
@@ -39,7 +38,7 @@ func (o *doctorCommand) askRemote(ctx context.Context, p *report.Printer) error 
 
 // readClients tells which versions a log names.
 func (o *doctorCommand) readClients(p *report.Printer) error {
-	var in io.Reader = o.In
+	in := o.In
 	if o.clients != "-" {
 		file, err := os.Open(o.clients)
 		if err != nil {

@@ -49,7 +49,27 @@ func UserSettings(ctx context.Context, program string) ([]UserSetting, error) {
 		}
 		return nil, fmt.Errorf("the configuration of Git cannot be read: %s: %w", (&remote{}).clean(said.String()), err)
 	}
-	return parseUserSettings(out.Bytes()), nil
+	return append(parseUserSettings(out.Bytes()), environmentSettings(os.Getenv)...), nil
+}
+
+// environmentSettings returns what variables set that have names of their own. They
+// come last, for they override files.
+func environmentSettings(get func(string) string) (all []UserSetting) {
+	add := func(variable, key, value string) {
+		all = append(all, UserSetting{Origin: "the environment (" + variable + ")", Key: key, Value: value})
+	}
+	if get("GIT_SSL_NO_VERIFY") != "" {
+		add("GIT_SSL_NO_VERIFY", "http.sslverify", "false")
+	}
+	if command := get("GIT_SSH_COMMAND"); command != "" {
+		add("GIT_SSH_COMMAND", "core.sshcommand", command)
+	}
+	for name := range strings.SplitSeq(get("GIT_ALLOW_PROTOCOL"), ":") {
+		if name == "ext" {
+			add("GIT_ALLOW_PROTOCOL", "protocol.ext.allow", "always")
+		}
+	}
+	return all
 }
 
 // parseUserSettings reads pairs of an origin and of "key\nvalue", each with a NUL

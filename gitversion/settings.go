@@ -41,12 +41,22 @@ var weakenings = []weakening{
 	{"core.sshcommand", trustsAnyHost, finding.High, "ssh does not check who the server is"},
 }
 
+// lists are the settings of which each line counts.
+var lists = []string{"safe.directory", "credential.helper", "url.insteadof", "url.pushinsteadof"}
+
 // WeakSettings returns a finding for each setting that takes protection away. Values
 // are not shown, for they may hold secrets.
 func WeakSettings(all []git.UserSetting) []*finding.Finding {
 	var found []*finding.Finding
-	for _, s := range all {
+	last := map[string]int{}
+	for i, s := range all {
+		last[s.Key] = i
+	}
+	for i, s := range all {
 		key, middle := splitKey(s.Key)
+		if last[s.Key] != i && !slices.Contains(lists, key) {
+			continue // a later line overrides it
+		}
 		value := strings.TrimSpace(s.Value)
 		if s.NoEq {
 			value = "true"

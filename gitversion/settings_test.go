@@ -54,3 +54,13 @@ func TestWeakSettingsShowNoSecret(t *testing.T) {
 		t.Errorf("%+v", found)
 	}
 }
+
+func TestWeakSettingsThatAreOverridden(t *testing.T) {
+	found := gitversion.WeakSettings([]git.UserSetting{
+		{Origin: "/etc/gitconfig", Key: "http.sslverify", Value: "false"}, {Origin: "/home/a/.gitconfig", Key: "http.sslverify", NoEq: true},
+		{Origin: "/etc/gitconfig", Key: "safe.directory", Value: "*"}, {Origin: "/home/a/.gitconfig", Key: "safe.directory", Value: "/srv"},
+	})
+	if len(found) != 1 || found[0].Subject.Name != "safe.directory" {
+		t.Errorf("%+v", found)
+	}
+}

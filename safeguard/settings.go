@@ -30,7 +30,7 @@ func settings(c *comparison) error {
 			c.kept(Settings, p)
 		}
 		switch {
-		case p.old == nil && (own || !isYAML(p.path)):
+		case p.old == nil && (p.new == nil || own || !isYAML(p.path)):
 		case p.new == nil && own:
 			// Without waivers and without a baseline more is found, not less.
 		case p.new == nil:

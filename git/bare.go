@@ -154,23 +154,6 @@ func (l *Local) Abbreviates(ctx context.Context, digits string) (bool, error) {
 	return len(out) > 0, nil
 }
 
-// Weigh fails with a LimitError if the commits of a range have more bytes than a limit,
-// not counting what they are about. Nothing but their sizes is held: other questions
-// about a range have git hold all of it.
-func (l *Local) Weigh(ctx context.Context, from, to string, limit int64) error {
-	ids, err := l.m.Range(ctx, from, to)
-	if err != nil {
-		return err
-	}
-	total := int64(0)
-	return l.m.batch.read(ctx, ids, 0, func(o object) error {
-		if total += o.size; total > limit {
-			return &LimitError{What: "bytes in the commits of a range", Limit: limit}
-		}
-		return nil
-	})
-}
-
 // Blob reads the content of a blob by its id, of at most limit bytes.
 func (l *Local) Blob(ctx context.Context, id string, limit int64) ([]byte, error) {
 	return l.m.object(ctx, id, "blob", limit)

@@ -88,6 +88,23 @@ func (m *Mirror) MergeBases(ctx context.Context, a, b string) ([]string, error) 
 	return ids, nil
 }
 
+// Weigh fails with a LimitError if the commits of a range have more bytes than a limit,
+// not counting what they are about. Nothing but their sizes is held: other questions
+// about a range have git hold all of it.
+func (m *Mirror) Weigh(ctx context.Context, from, to string, limit int64) error {
+	ids, err := m.Range(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	total := int64(0)
+	return m.batch.read(ctx, ids, 0, func(o object) error {
+		if total += o.size; total > limit {
+			return &LimitError{What: "bytes in the commits of a range", Limit: limit}
+		}
+		return nil
+	})
+}
+
 // expectCommit makes sure that a commit is there, and tells one that is missing
 // from one that a shallow clone left out.
 func (m *Mirror) expectCommit(ctx context.Context, id string) error {
@@ -118,6 +135,11 @@ func (l *Local) IsAncestor(ctx context.Context, a, b string) (bool, error) {
 // MergeBases is that of Mirror.
 func (l *Local) MergeBases(ctx context.Context, a, b string) ([]string, error) {
 	return l.m.MergeBases(ctx, a, b)
+}
+
+// Weigh is that of Mirror.
+func (l *Local) Weigh(ctx context.Context, from, to string, limit int64) error {
+	return l.m.Weigh(ctx, from, to, limit)
 }
 
 // Tag is that of Mirror.

@@ -24,6 +24,8 @@ type History interface {
 	// first parents of to, oldest first.
 	FirstParents(ctx context.Context, from, to string) ([]string, error)
 	IsAncestor(ctx context.Context, ancestor, of string) (bool, error)
+	// Weigh fails with a git.LimitError if the commits of from..to have more bytes.
+	Weigh(ctx context.Context, from, to string, limit int64) error
 	// MergeBases returns the best common ancestors of two commits.
 	MergeBases(ctx context.Context, a, b string) ([]string, error)
 	Tree(ctx context.Context, commit string) (source.Tree, error)
@@ -222,9 +224,11 @@ const (
 )
 
 func (c *checker) run(ctx context.Context, tip string) error {
-	from := c.result.Accepted
-	if from == "" && c.trust.Root != "" {
-		from = c.trust.Root
+	from := cmp.Or(c.result.Accepted, c.trust.Root)
+	if err := c.weigh(ctx, from, tip); err != nil {
+		return err
+	}
+	if c.result.Accepted == "" && c.trust.Root != "" {
 		if ok, err := c.rooted(ctx, tip); !ok || err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package integrity
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,6 +23,19 @@ type loaded struct {
 // maxRangeBytes bounds the commits that are held at once: a megabyte of message takes a
 // kilobyte of a push.
 const maxRangeBytes = 256 << 20
+
+// weigh refuses a range whose commits are too large to be held, before git is asked what
+// it would hold them for. Whatever else is wrong with the range is told later.
+func (c *checker) weigh(ctx context.Context, from, tip string) error {
+	if c.trust.Survey || from == tip {
+		return nil
+	}
+	var limit *git.LimitError
+	if err := c.h.Weigh(ctx, from, tip, maxRangeBytes); errors.As(err, &limit) {
+		return err
+	}
+	return nil
+}
 
 // load reads all commits of the range. One that cannot be parsed is a problem
 // of that commit; everything else ends the check.

@@ -46,6 +46,39 @@ func mergeLines(base, ours, theirs []byte) ([]byte, bool) {
 	return out, true
 }
 
+// dropsLines reports whether a result of a merge by hand lacks what one side changed in a
+// place that the other one left alone: there the lines are as in the base. What it cannot
+// tell it does not report.
+func dropsLines(base, ours, theirs, result []byte) bool {
+	lines, out := splitLines(base), splitLines(result)
+	a, okA := hunks(lines, splitLines(ours))
+	b, okB := hunks(lines, splitLines(theirs))
+	done, ok := hunks(lines, out)
+	if !okA || !okB || !ok {
+		return false
+	}
+	dropped := func(side, other []hunk) bool {
+		return slices.ContainsFunc(side, func(h hunk) bool {
+			return !touched(other, h) && !touched(done, h) && (len(h.lines) == 0 || !containsLines(out, h.lines))
+		})
+	}
+	return dropped(a, b) || dropped(b, a)
+}
+
+// touched reports whether one of the hunks is where another one is, or next to it.
+func touched(all []hunk, h hunk) bool {
+	return slices.ContainsFunc(all, func(o hunk) bool { return o.from <= h.to && h.from <= o.to })
+}
+
+func containsLines(text, lines [][]byte) bool {
+	for i := range len(text) - len(lines) + 1 {
+		if slices.EqualFunc(text[i:i+len(lines)], lines, bytes.Equal) {
+			return true
+		}
+	}
+	return false
+}
+
 func splitLines(content []byte) [][]byte { return slices.Collect(bytes.Lines(content)) }
 
 // hunks lists how one text becomes another, by the shortest edit script (E. Myers, "An

@@ -15,6 +15,9 @@ import (
 type Merged struct {
 	Differs   []string // paths whose content is another one
 	Conflicts []string // paths of which git cannot make anything by itself
+	// Dropped are those of the conflicts in which something is missing beside what is in
+	// conflict: one side changed it, and the result has it as before.
+	Dropped []string
 }
 
 // Merge is a merge to be made again. All are ids of commits.
@@ -37,7 +40,46 @@ func (m *Mirror) Merged(ctx context.Context, merge Merge) (Merged, error) {
 	if err != nil {
 		return Merged{}, err
 	}
-	return m.mergedByGit(ctx, merge.Ours, merge.Theirs, result.id)
+	merged, err := m.mergedByGit(ctx, merge.Ours, merge.Theirs, result.id)
+	if err == nil && merge.Base != "" {
+		merged.Dropped, err = m.droppedIn(ctx, merge, merged.Conflicts)
+	}
+	return merged, err
+}
+
+// maxConflicts bounds how many files with conflicts are looked at.
+const maxConflicts = 200
+
+// droppedIn looks for what is missing in files with conflicts.
+func (m *Mirror) droppedIn(ctx context.Context, merge Merge, conflicts []string) (dropped []string, err error) {
+	var trees [4]*tree
+	for i, commit := range []string{merge.Base, merge.Ours, merge.Theirs, merge.Commit} {
+		root, err := m.trees.ofCommit(ctx, commit)
+		if err != nil {
+			return nil, err
+		}
+		trees[i] = &tree{mirror: m, root: root}
+	}
+	for _, name := range conflicts[:min(len(conflicts), maxConflicts)] {
+		var ids []string
+		for _, t := range trees {
+			if e, _, err := t.find(name); err == nil && e.Mode.Regular() {
+				ids = append(ids, e.ID)
+			}
+		}
+		if len(ids) < len(trees) {
+			continue
+		}
+		w := &threeWay{ctx: ctx, mirror: m}
+		contents, err := w.texts(ids)
+		if err != nil {
+			return nil, err
+		}
+		if contents != nil && dropsLines(contents[0], contents[1], contents[2], contents[3]) {
+			dropped = append(dropped, name)
+		}
+	}
+	return dropped, nil
 }
 
 func (m *Mirror) mergedHere(ctx context.Context, merge Merge) (bool, error) {

@@ -115,6 +115,16 @@ func either[T comparable](base, ours, theirs T) T {
 }
 
 func (w *threeWay) fileHolds(ids ...string) (bool, error) {
+	contents, err := w.texts(ids)
+	if err != nil || contents == nil {
+		return false, err
+	}
+	merged, ok := mergeLines(contents[0], contents[1], contents[2])
+	return ok && bytes.Equal(merged, contents[3]), nil
+}
+
+// texts reads files; nil if one of them has no lines, or too many.
+func (w *threeWay) texts(ids []string) ([][]byte, error) {
 	var contents [][]byte
 	err := w.mirror.batch.read(w.ctx, ids, maxMergedFile, func(o object) error {
 		if o.kind != "blob" {
@@ -126,10 +136,9 @@ func (w *threeWay) fileHolds(ids ...string) (bool, error) {
 		return nil
 	})
 	if err != nil || len(contents) != len(ids) {
-		return false, err
+		return nil, err
 	}
-	merged, ok := mergeLines(contents[0], contents[1], contents[2])
-	return ok && bytes.Equal(merged, contents[3]), nil
+	return contents, nil
 }
 
 // isBinary tells as git does what has no lines.

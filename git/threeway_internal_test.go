@@ -156,6 +156,28 @@ func TestMergeLines(t *testing.T) {
 	}
 }
 
+func TestDropsLines(t *testing.T) {
+	text := func(words string) string { return strings.ReplaceAll(words, " ", "\n") + "\n" }
+	const base, ours, theirs = "a b c d e f g", "A b c d e X g", "a b c d e Y g" // in conflict about f
+	for _, test := range []struct {
+		reason, base, ours, theirs, result string
+		want                               bool
+	}{
+		{"the conflict is resolved, and the rest is there", base, ours, theirs, "A b c d e Z g", false},
+		{"one side is taken as a whole", base, ours, theirs, theirs, true},
+		{"that side which changed more is taken", base, ours, theirs, ours, false},
+		{"more is changed beside it", base, ours, theirs, "A b C d e Z g", false},
+		{"what one side changed is changed further", base, ours, theirs, "B b c d e Z g", false},
+		{"what one side removed is back", "a b c d e f g", "b c d e X g", "a b c d e Y g", "a b c d e Z g", true},
+		{"lines that repeat are there, though elsewhere", "a a a a f g", "a a a a a X g", "a a a a Y g", "a a a a a Z g", false},
+		{"both made the same change", "a b c d e f g", "A b c d e X g", "A b c d e Y g", "a b c d e Z g", false},
+	} {
+		if got := dropsLines([]byte(text(test.base)), []byte(text(test.ours)), []byte(text(test.theirs)), []byte(text(test.result))); got != test.want {
+			t.Errorf("%s: %v", test.reason, got)
+		}
+	}
+}
+
 // FuzzHunks holds that hunks make the one text of the other.
 func FuzzHunks(f *testing.F) {
 	f.Add("a\nb\nc\n", "a\nc\nd\n")

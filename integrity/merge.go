@@ -58,6 +58,10 @@ func (c *checker) mergeProblems(ctx context.Context, commit *git.Commit) ([]Prob
 				"the merge changes what neither side changed so: %s", paths(evil)).in(evil[0], 0))
 		}
 	}
+	if len(found.Dropped) > 0 {
+		problems = append(problems, problem(MergeDrops, hintMerge,
+			"the merge resolves a conflict, and drops beside it what one side changed: %s", paths(found.Dropped)).in(found.Dropped[0], 0))
+	}
 	if len(found.Conflicts) > 0 {
 		problems = append(problems, problem(MergeConflict, "Look at the merge with git show --remerge-diff.",
 			"the merge resolves conflicts by hand: %s", paths(found.Conflicts)).in(found.Conflicts[0], 0))

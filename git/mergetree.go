@@ -75,7 +75,7 @@ func (m *Mirror) droppedIn(ctx context.Context, merge Merge, conflicts []string)
 		if err != nil {
 			return nil, err
 		}
-		if contents != nil && dropsLines(contents[0], contents[1], contents[2], contents[3]) {
+		if len(contents) == len(trees) && dropsLines(contents[0], contents[1], contents[2], contents[3]) {
 			dropped = append(dropped, name)
 		}
 	}

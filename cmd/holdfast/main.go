@@ -14,6 +14,7 @@ import (
 
 func main() {
 	paceCollector()
+	releaseCode()
 	if served, err := setup.ServeWorker(os.Args); served {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

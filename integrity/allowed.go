@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/holdfast-dev/holdfast/integrity/eddsa"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -40,7 +41,7 @@ const (
 func ParseSigners(path string, data []byte) (*Signers, error) {
 	p := &signersParser{
 		file:    source.NewFile(path, data),
-		signers: &Signers{path: path, grants: map[string][]grant{}, emails: map[string]bool{}},
+		signers: &Signers{path: path, grants: map[string][]grant{}, emails: map[string]bool{}, ed25519: &eddsa.Keys{}},
 	}
 	if len(data) > maxSignersFile {
 		return nil, &FileError{path, fmt.Errorf("has %d bytes, more than the limit of %d", len(data), maxSignersFile)}

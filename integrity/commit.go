@@ -102,7 +102,7 @@ func verifySSH(message []byte, sig *sshSignature, signers *Signers, at time.Time
 		p := problem(KeyWeak, "Use an Ed25519 key, a touched security key, or RSA of 2048 bits and more.", "%s", err)
 		return Signer{}, &p
 	}
-	if err := sig.verify(message, namespace); err != nil {
+	if err := sig.verify(message, namespace, signers.ed25519); err != nil {
 		p := problem(SigBad, hintSigBad, "the signature is not good: %s", err)
 		return Signer{}, &p
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/holdfast-dev/holdfast/integrity/eddsa"
 	"github.com/holdfast-dev/holdfast/source"
 	"github.com/holdfast-dev/holdfast/trust"
 )
@@ -34,6 +35,7 @@ type Signers struct {
 	revoked     *Revocations   // beside the list; nil if there is none
 	revocations []*Revocations // all that count, the operator's among them; any may be nil
 	policy      *trust.Trust   // the trust file; nil if there is none
+	ed25519     *eddsa.Keys    // remembers those of the keys that sign much
 }
 
 // openPGPGrant is a key of an OpenPGP key file.
@@ -233,6 +235,7 @@ func loadSigners(tree source.Tree, files []signerFile) (*Signers, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	s.ed25519 = &eddsa.Keys{}
 	s.openPGP, s.x509, s.revoked, s.revocations = parts.openPGP, parts.x509, parts.revoked, []*Revocations{parts.revoked}
 	if policy != nil {
 		if err := s.bind(policy); err != nil {

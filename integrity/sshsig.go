@@ -2,6 +2,7 @@ package integrity
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -10,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/holdfast-dev/holdfast/integrity/eddsa"
 )
 
 const (
@@ -162,7 +165,7 @@ func rsaBits(key ssh.PublicKey) int {
 }
 
 // verify checks the signature over a message by the key that it carries, for a namespace.
-func (s *sshSignature) verify(message []byte, namespace string) error {
+func (s *sshSignature) verify(message []byte, namespace string, keys *eddsa.Keys) error {
 	if s.namespace != namespace {
 		return fmt.Errorf("it was made for the namespace %s, not for %q", quoted(s.namespace), namespace)
 	}
@@ -184,8 +187,17 @@ func (s *sshSignature) verify(message []byte, namespace string) error {
 	if len(s.signature.Rest) > 0 && !strings.HasPrefix(s.key.Type(), "sk-") {
 		return errors.New("bytes follow the inner signature")
 	}
-	if err := s.key.Verify(signed, &s.signature); err != nil {
+	if !s.matches(signed, keys) {
 		return errors.New("it does not match the content")
 	}
 	return nil
+}
+
+func (s *sshSignature) matches(signed []byte, keys *eddsa.Keys) bool {
+	if k, ok := s.key.(ssh.CryptoPublicKey); ok && s.signature.Format == ssh.KeyAlgoED25519 && s.key.Type() == ssh.KeyAlgoED25519 {
+		if key, ok := k.CryptoPublicKey().(ed25519.PublicKey); ok {
+			return keys.Verify(key, signed, s.signature.Blob)
+		}
+	}
+	return s.key.Verify(signed, &s.signature) == nil
 }

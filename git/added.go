@@ -146,7 +146,7 @@ func readAdditions(in *bufio.Reader, send func([]Version) error) error {
 			return fmt.Errorf("git log: %w", err)
 		}
 		name = strings.TrimSuffix(name, "\x00")
-		if mode, ok := treeModes[modes]; !ok || !mode.Regular() || !unseen(seen, blob) {
+		if mode, ok := treeMode(modes); !ok || !mode.Regular() || !unseen(seen, blob) {
 			continue
 		}
 		batch = append(batch, Version{Commit: commit, Path: strings.ToValidUTF8(name, "\uFFFD"), Blob: blob})

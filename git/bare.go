@@ -48,7 +48,7 @@ func OpenBare(opts BareOptions) (*Local, error) {
 	m := &Mirror{opts: full, git: full.Git, remote: &remote{url: dir}, bare: true, quarantine: opts.Quarantine}
 	life, cancel := context.WithCancel(context.Background())
 	m.close = cancel
-	m.batch = &batch{mirror: m, life: life}
+	m.batch = newBatch(m, life)
 	m.trees = newTreeCache(m)
 	return &Local{m: m}, nil
 }

@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/holdfast-dev/holdfast/git/pack"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -23,11 +26,13 @@ type object struct {
 	content []byte
 }
 
-// batch is one long-lived cat-file --batch process. It starts when it is first
-// needed, and again when it died.
+// batch reads objects: from their files if it can, and else by one long-lived
+// cat-file --batch process, which takes three times as long. That starts when it is
+// first needed, and again when it died.
 type batch struct {
 	mirror *Mirror
 	life   context.Context
+	store  *pack.Store
 	// buffered is set where git need not write each answer at once, which costs as
 	// much as finding it does.
 	buffered bool
@@ -35,6 +40,23 @@ type batch struct {
 	mu      sync.Mutex
 	process *batchProcess
 	many    *batch // buffered, for many objects at once; nil until it is needed
+}
+
+func newBatch(m *Mirror, life context.Context) *batch {
+	return &batch{mirror: m, life: life, store: pack.Open(m.objects())}
+}
+
+// objects returns the directory of the objects, which linked work trees share.
+func (m *Mirror) objects() string {
+	common, err := os.ReadFile(filepath.Join(m.opts.Dir, "commondir"))
+	if err != nil {
+		return filepath.Join(m.opts.Dir, "objects")
+	}
+	dir := strings.TrimSpace(string(common))
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(m.opts.Dir, dir)
+	}
+	return filepath.Join(dir, "objects")
 }
 
 // atLeast is how many objects it takes for answers to be worth buffering.
@@ -48,17 +70,72 @@ type batchProcess struct {
 	wait   func() error
 }
 
-// read returns the objects with these ids to each, in order, while it asks for
-// more. Content above limit bytes is passed over. It fails if ctx ends, if the
-// process dies twice, or if content is not what its id says.
+// read returns the objects with these ids to each, in order. Content above limit
+// bytes is passed over. It fails if ctx ends, if content is not what its id says, or
+// if neither the files nor git, asked twice, give it.
 func (b *batch) read(ctx context.Context, ids []string, limit int64, each func(object) error) error {
+	for len(ids) > 0 {
+		done, err := b.stored(ctx, ids, limit, each)
+		if err != nil {
+			return err
+		}
+		ids = ids[done:]
+		// Git is asked for the first that is not found, and for all such after it.
+		missed := min(1, len(ids))
+		for missed < len(ids) && !b.store.Has(ids[missed]) {
+			missed++
+		}
+		if err := b.ask(ctx, ids[:missed], limit, each); err != nil {
+			return err
+		}
+		ids = ids[missed:]
+	}
+	return nil
+}
+
+// stored reads from the files up to the first object that is not to be had from
+// them, or not as its id says: git tells what is wrong with it.
+func (b *batch) stored(ctx context.Context, ids []string, limit int64, each func(object) error) (done int, err error) {
+	for done, id := range ids {
+		if ctx.Err() != nil {
+			return done, fmt.Errorf("reading objects: %w", ctx.Err())
+		}
+		if b.life.Err() != nil {
+			return done, errClosed
+		}
+		found, ok := b.store.Read(id, limit)
+		if !ok {
+			return done, nil
+		}
+		o := object{id: id, kind: found.Kind, size: found.Size, content: found.Content}
+		err := b.mirror.checkHash(o)
+		if _, wrong := errors.AsType[*CorruptError](err); wrong {
+			return done, nil
+		}
+		if err == nil {
+			err = each(o)
+		}
+		if err != nil {
+			return done, err
+		}
+	}
+	return len(ids), nil
+}
+
+var errClosed = errors.New("the mirror is closed")
+
+// ask has git read the objects, and asks for more while it gives them to each.
+func (b *batch) ask(ctx context.Context, ids []string, limit int64, each func(object) error) error {
+	if len(ids) == 0 {
+		return nil
+	}
 	for _, id := range ids {
 		if !isID(id) {
 			return fmt.Errorf("%s is not a full object id", quoteName(id))
 		}
 	}
 	if len(ids) >= atLeast && !b.buffered {
-		return b.forMany().read(ctx, ids, limit, each)
+		return b.forMany().ask(ctx, ids, limit, each)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -75,7 +152,7 @@ func (b *batch) read(ctx context.Context, ids []string, limit int64, each func(o
 			return fmt.Errorf("git cat-file: %w", ctx.Err())
 		}
 		if b.life.Err() != nil {
-			return errors.New("the mirror is closed")
+			return errClosed
 		}
 		if failure, ok := errors.AsType[*readFailure](err); !ok {
 			return err
@@ -213,8 +290,11 @@ func (b *batch) start() error {
 	return nil
 }
 
-// stop ends the process; another one starts when it is needed.
+// stop ends the process and closes the files; both are opened again when needed.
 func (b *batch) stop() {
+	if b.store != nil {
+		b.store.Close()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stopLocked()

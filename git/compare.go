@@ -180,7 +180,7 @@ func parseRaw(out string) ([]Change, error) {
 
 // rawEntry is zero for what is absent. An id of zeros is one that is not known.
 func rawEntry(mode, id, name string) source.Entry {
-	kind, ok := treeModes[mode]
+	kind, ok := treeMode(mode)
 	if !ok {
 		return source.Entry{}
 	}

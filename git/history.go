@@ -11,21 +11,44 @@ import (
 // parents before children. From may be "", for all of them. More commits than
 // Options.MaxCommits give a LimitError.
 func (m *Mirror) Range(ctx context.Context, from, to string) ([]string, error) {
-	return m.revList(ctx, from, to)
+	if s := m.lastSpan.get(); s != nil && s.from == from && s.to == to {
+		return s.ids(), nil
+	}
+	lines, err := m.revList(ctx, from, to, "--parents")
+	if err != nil {
+		return nil, err
+	}
+	s := &span{from: from, to: to, lines: lines}
+	if !s.sound() {
+		return nil, m.corrupt("git rev-list does not list what leads to " + to)
+	}
+	ids := s.ids()
+	if err := m.whole(ids); err != nil {
+		return nil, err
+	}
+	m.lastSpan.set(s)
+	return ids, nil
 }
 
 // FirstParents returns the commits of Range that are on the way from the newest
 // one along first parents, oldest first: the history of the branch itself.
 func (m *Mirror) FirstParents(ctx context.Context, from, to string) ([]string, error) {
-	return m.revList(ctx, from, to, "--first-parent")
+	if s := m.lastSpan.get(); s != nil && s.from == from && s.to == to {
+		return s.firstParents(), nil
+	}
+	ids, err := m.revList(ctx, from, to, "--first-parent")
+	if err != nil {
+		return nil, err
+	}
+	return ids, m.whole(ids)
 }
 
-func (m *Mirror) revList(ctx context.Context, from, to string, options ...string) ([]string, error) {
+// revList returns what git says of each commit of a range, a line each.
+func (m *Mirror) revList(ctx context.Context, from, to, option string) ([]string, error) {
 	if err := m.expectCommit(ctx, to); err != nil {
 		return nil, err
 	}
-	args := append([]string{"rev-list", "--topo-order", "--reverse", "--max-count=" + strconv.Itoa(m.opts.MaxCommits+1)}, options...)
-	args = append(args, "--end-of-options", to)
+	args := []string{"rev-list", "--topo-order", "--reverse", "--max-count=" + strconv.Itoa(m.opts.MaxCommits+1), option, "--end-of-options", to}
 	if from != "" {
 		if err := m.expectCommit(ctx, from); err != nil {
 			return nil, err
@@ -36,11 +59,15 @@ func (m *Mirror) revList(ctx context.Context, from, to string, options ...string
 	if err != nil {
 		return nil, m.localFailure(err)
 	}
-	ids := strings.Fields(string(out))
-	if len(ids) > m.opts.MaxCommits {
+	text := strings.TrimSuffix(string(out), "\n")
+	if text == "" {
+		return nil, nil
+	}
+	lines := strings.Split(text, "\n")
+	if len(lines) > m.opts.MaxCommits {
 		return nil, &LimitError{What: "commits to look at", Limit: int64(m.opts.MaxCommits)}
 	}
-	return ids, m.whole(ids)
+	return lines, nil
 }
 
 // IsAncestor reports whether b can be reached from a's children, or is a itself.
@@ -51,6 +78,9 @@ func (m *Mirror) IsAncestor(ctx context.Context, a, b string) (bool, error) {
 		if err := m.expectCommit(ctx, id); err != nil {
 			return false, err
 		}
+	}
+	if s := m.lastSpan.get(); s != nil && s.to == b && s.descends(a) {
+		return true, nil
 	}
 	_, err := m.run(ctx, m.environment(), "merge-base", "--is-ancestor", "--end-of-options", a, b)
 	// Git says "no", too, when it could not read a commit in between; but then it

@@ -50,7 +50,7 @@ func OpenLocal(opts LocalOptions) (*Local, error) {
 	m := &Mirror{opts: full, git: full.Git, remote: &remote{url: root}, workTree: root, indexFile: index}
 	life, cancel := context.WithCancel(context.Background())
 	m.close = cancel
-	m.batch = &batch{mirror: m, life: life}
+	m.batch = newBatch(m, life)
 	m.trees = newTreeCache(m)
 	return &Local{m: m, readAhead: opts.ReadAhead}, nil
 }

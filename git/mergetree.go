@@ -131,11 +131,7 @@ func (m *Mirror) mergedByGit(ctx context.Context, ours, theirs, tree string) (Me
 
 // borrow makes an empty repository that reads the objects of m.
 func (m *Mirror) borrow(dir string, idLength int) error {
-	objects := filepath.Join(m.opts.Dir, "objects")
-	if common, err := os.ReadFile(filepath.Join(m.opts.Dir, "commondir")); err == nil { // of a linked work tree
-		objects = filepath.Join(m.opts.Dir, strings.TrimSpace(string(common)), "objects")
-	}
-	objects, err := filepath.Abs(objects)
+	objects, err := filepath.Abs(m.objects())
 	if err != nil {
 		return err
 	}

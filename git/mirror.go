@@ -104,6 +104,8 @@ type Mirror struct {
 	bare                bool   // somebody's own as well, without a work tree
 	quarantine          Quarantine
 
+	lastSpan lastSpan
+
 	refs sync.Mutex // held by what writes to the repository
 }
 
@@ -138,7 +140,7 @@ func OpenMirror(ctx context.Context, opts Options) (*Mirror, error) {
 	m.sweep()
 	life, cancel := context.WithCancel(context.Background())
 	m.close = cancel
-	m.batch = &batch{mirror: m, life: life}
+	m.batch = newBatch(m, life)
 	m.trees = newTreeCache(m)
 	return m, nil
 }

@@ -12,10 +12,24 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-var treeModes = map[string]source.Mode{
-	"100644": source.ModeFile, "100755": source.ModeExecutable, "40000": source.ModeDir,
-	"120000": source.ModeSymlink, "160000": source.ModeSubmodule,
+// treeMode returns the mode that an entry's digits stand for.
+func treeMode(digits string) (source.Mode, bool) {
+	switch digits {
+	case "100644":
+		return source.ModeFile, true
+	case "100755":
+		return source.ModeExecutable, true
+	case "40000":
+		return source.ModeDir, true
+	case "120000":
+		return source.ModeSymlink, true
+	case "160000":
+		return source.ModeSubmodule, true
+	}
+	return 0, false
 }
+
+var noHash [32]byte
 
 // parseTree parses the content of a tree object, sorted by name. It accepts only
 // entries that Git itself writes, in its order, and names that mean the same on
@@ -36,7 +50,7 @@ func parseTree(id string, raw []byte) ([]source.Entry, error) {
 		if !ok {
 			return nil, &MalformedError{ID: id, Reason: "the tree ends within an entry"}
 		}
-		mode, ok := treeModes[modeText]
+		mode, ok := treeMode(modeText)
 		if !ok {
 			return nil, &TreeError{Tree: id, Name: quoteName(name), Reason: "unknown mode " + quoteName(modeText)}
 		}
@@ -44,7 +58,7 @@ func parseTree(id string, raw []byte) ([]source.Entry, error) {
 			return nil, &TreeError{Tree: id, Name: quoteName(name), Reason: reason}
 		}
 		hash := raw[at+end+1 : at+end+1+width]
-		if !bytes.ContainsFunc(hash, func(r rune) bool { return r != 0 }) {
+		if bytes.Equal(hash, noHash[:width]) {
 			return nil, &MalformedError{ID: id, Reason: "the entry " + quoteName(name) + " names no object"}
 		}
 		isDir := mode == source.ModeDir

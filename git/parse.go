@@ -96,13 +96,13 @@ func ParseTag(id string, raw []byte) (*Tag, error) {
 // parser reads headers one by one. After the first error it reads nothing more.
 type parser struct {
 	objectID string
-	raw      []byte
+	text     string // what is returned are parts of it
 	offset   int
 	err      error
 }
 
 func newParser(id string, raw []byte) (*parser, error) {
-	p := &parser{objectID: id, raw: raw}
+	p := &parser{objectID: id, text: string(raw)}
 	switch {
 	case !isID(id):
 		return nil, &MalformedError{ID: quoteName(id), Reason: "its name is not a full object id"}
@@ -120,16 +120,20 @@ func (p *parser) fail(format string, args ...any) {
 
 // next reports whether the next header has this name.
 func (p *parser) next(name string) bool {
-	return p.err == nil && bytes.HasPrefix(p.raw[p.offset:], []byte(name+" "))
+	return p.err == nil && nextIs(p.text[p.offset:], name)
+}
+
+func nextIs(text, name string) bool {
+	return len(text) > len(name) && text[:len(name)] == name && text[len(name)] == ' '
 }
 
 // atEnd reports whether the headers are over, as they must be at some point.
 func (p *parser) atEnd() bool {
-	if p.offset >= len(p.raw) {
+	if p.offset >= len(p.text) {
 		p.fail("no empty line after the headers")
 		return true
 	}
-	return p.raw[p.offset] == '\n'
+	return p.text[p.offset] == '\n'
 }
 
 // value reads the header that must come next, which has one line.
@@ -153,7 +157,7 @@ func (p *parser) id(name string) string {
 	if p.err == nil && (!isID(value) || len(value) != len(p.objectID)) {
 		p.fail("%s %s is not a full object id", name, quoteName(value))
 	}
-	return value
+	return strings.Clone(value) // ids are kept longer than what they are part of
 }
 
 // header reads any header, with the lines that continue it, each of which begins
@@ -165,31 +169,33 @@ func (p *parser) header() (name, value string, folded bool) {
 		p.fail("a header line without name, value or end: %s", quoteName(line))
 		return "", "", false
 	}
-	for p.err == nil && p.offset < len(p.raw) && p.raw[p.offset] == ' ' {
-		more, ok := p.line()
-		if !ok {
+	start := p.offset - len(value) - 1
+	for p.offset < len(p.text) && p.text[p.offset] == ' ' {
+		if _, ok := p.line(); !ok {
 			p.fail("the headers have no end")
-			break
+			return "", "", false
 		}
-		value += "\n" + more[1:]
 		folded = true
+	}
+	if folded {
+		value = strings.ReplaceAll(p.text[start:p.offset-1], "\n ", "\n")
 	}
 	return name, value, folded
 }
 
 func (p *parser) line() (string, bool) {
-	line, _, ok := bytes.Cut(p.raw[p.offset:], []byte{'\n'})
+	line, _, ok := strings.Cut(p.text[p.offset:], "\n")
 	if ok {
 		p.offset += len(line) + 1
 	}
-	return string(line), ok
+	return line, ok
 }
 
 func (p *parser) message() string {
 	if p.err != nil || !p.atEnd() || p.err != nil {
 		return ""
 	}
-	return string(p.raw[p.offset+1:])
+	return p.text[p.offset+1:]
 }
 
 // latest is the end of the year 9999, the last that standard formats can write.
@@ -266,21 +272,21 @@ func armourStart(body string) int {
 // checkArmour returns a signature that is one armoured block and nothing else,
 // but for empty lines at its end.
 func checkArmour(p *parser, text string) []byte {
-	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	kind, ok := strings.CutPrefix(lines[0], begin)
+	block := strings.TrimRight(text, "\n")
+	first, rest, _ := strings.Cut(block, "\n")
+	kind, ok := strings.CutPrefix(first, begin)
 	if !ok || !slices.Contains(armours, kind) {
-		p.fail("the signature does not begin as one: %s", quoteName(lines[0]))
+		p.fail("the signature does not begin as one: %s", quoteName(first))
 		return nil
 	}
-	if len(lines) < 3 || lines[len(lines)-1] != end+kind {
+	body, ok := strings.CutSuffix(rest, "\n"+end+kind)
+	if !ok {
 		p.fail("something follows the signature, or it has no end")
 		return nil
 	}
-	for _, line := range lines[1 : len(lines)-1] {
-		if strings.HasPrefix(line, "-----") {
-			p.fail("more than one signature")
-			return nil
-		}
+	if strings.HasPrefix(body, "-----") || strings.Contains(body, "\n-----") {
+		p.fail("more than one signature")
+		return nil
 	}
 	return []byte(text)
 }

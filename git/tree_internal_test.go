@@ -90,8 +90,8 @@ func FuzzParseTree(f *testing.F) {
 		slices.SortFunc(entries, func(a, b source.Entry) int { return cmp.Compare(sortName(a), sortName(b)) })
 		var again []byte
 		for _, e := range entries {
-			for text, mode := range treeModes {
-				if mode == e.Mode {
+			for _, text := range []string{"100644", "100755", "40000", "120000", "160000"} {
+				if mode, ok := treeMode(text); ok && mode == e.Mode {
 					again = append(again, text+" "+e.Name+"\x00"...)
 				}
 			}
@@ -121,8 +121,11 @@ func TestBatchStartsAgain(t *testing.T) {
 	if _, err := m.Fetch(t.Context(), "refs/heads/main"); err != nil {
 		t.Fatal(err)
 	}
+	ask := func() error {
+		return m.batch.ask(t.Context(), []string{head}, maxObject, func(object) error { return nil })
+	}
 	for range 3 {
-		if _, err := m.Commit(t.Context(), head); err != nil {
+		if err := ask(); err != nil {
 			t.Fatal(err)
 		}
 		m.batch.process.kill()
@@ -141,6 +144,9 @@ func TestBatchStartsAgain(t *testing.T) {
 	}
 	if _, err := m.Commit(t.Context(), head); err == nil {
 		t.Error("a closed mirror reads")
+	}
+	if err := ask(); err == nil {
+		t.Error("a closed mirror asks git")
 	}
 }
 

@@ -359,6 +359,7 @@ func (p *signersParser) add(offset int, key ssh.PublicKey, g grant) {
 			return
 		}
 	}
+	g.key = ssh.FingerprintSHA256(key)
 	p.signers.grants[wire] = append(p.signers.grants[wire], g)
 	for _, email := range g.emails {
 		p.signers.emails[email] = true

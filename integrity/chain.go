@@ -182,6 +182,7 @@ type checker struct {
 	base     *git.Commit // where the range starts; nil for the whole history
 	denied   int
 
+	span    span
 	commits map[string]loaded // the range
 	order   []string          // the same in the order in which they are verified: parents before children
 	graph   *graph
@@ -270,7 +271,7 @@ func (c *checker) since(ctx context.Context, from, part, tip string) error {
 	if from == tip {
 		return nil // the tip is the root
 	}
-	commits, err := c.load(ctx, ids)
+	commits, err := c.read(ctx, from, tip, ids)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,24 @@ type loaded struct {
 // kilobyte of a push.
 const maxRangeBytes = 256 << 20
 
+// span is a range that was read.
+type span struct {
+	from, tip string
+	commits   map[string]loaded
+}
+
+// read reads the range from..tip, unless that was done already.
+func (c *checker) read(ctx context.Context, from, tip string, ids []string) (map[string]loaded, error) {
+	if c.span.commits != nil && c.span.from == from && c.span.tip == tip {
+		return c.span.commits, nil
+	}
+	commits, err := c.load(ctx, ids)
+	if err == nil {
+		c.span = span{from, tip, commits}
+	}
+	return commits, err
+}
+
 // weigh refuses a range whose commits are too large to be held, before git is asked what
 // it would hold them for. Whatever else is wrong with the range is told later.
 func (c *checker) weigh(ctx context.Context, from, tip string) error {
@@ -31,7 +49,15 @@ func (c *checker) weigh(ctx context.Context, from, tip string) error {
 		return nil
 	}
 	var limit *git.LimitError
-	if err := c.h.Weigh(ctx, from, tip, maxRangeBytes); errors.As(err, &limit) {
+	ids, err := c.h.Range(ctx, from, tip)
+	switch {
+	case err != nil:
+	case len(ids) > c.trust.MaxCommits: // they are not verified, but how the branch came to them may be told
+		err = c.h.Weigh(ctx, from, tip, maxRangeBytes)
+	default:
+		_, err = c.read(ctx, from, tip, ids)
+	}
+	if errors.As(err, &limit) {
 		return err
 	}
 	return nil

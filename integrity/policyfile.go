@@ -71,7 +71,7 @@ func oneIdentity(policy *trust.Trust, emails []string) error {
 // addSSH enters an SSH key. One that the list has as well is valid when both say so.
 func (s *Signers) addSSH(id *trust.Identity, k trust.Key) error {
 	wire := string(k.SSH.Marshal())
-	g := grant{emails: id.Emails, line: k.Line, forGit: true, after: k.From, before: k.Until, file: s.policy.File()}
+	g := grant{key: k.ID(), emails: id.Emails, line: k.Line, forGit: true, after: k.From, before: k.Until, file: s.policy.File()}
 	listed := s.grants[wire]
 	for i, other := range listed {
 		if s.policy.Owner(other.emails[0]) != id {

@@ -47,6 +47,7 @@ type openPGPGrant struct {
 
 // grant is one line of an allowed_signers file.
 type grant struct {
+	key           string // as Signer.Key
 	emails        []string
 	file          string // if it is the trust file; empty for the list itself
 	line          int
@@ -291,7 +292,6 @@ func (s *Signers) find(key ssh.PublicKey, cert *ssh.Certificate, at time.Time) (
 
 // lookup finds the grant under which a key counts at a time.
 func (s *Signers) lookup(key ssh.PublicKey, at time.Time) (Signer, *Problem) {
-	fingerprint := ssh.FingerprintSHA256(key)
 	grants := s.grants[string(key.Marshal())]
 	var last *grant
 	for i := range grants {
@@ -301,17 +301,17 @@ func (s *Signers) lookup(key ssh.PublicKey, at time.Time) (Signer, *Problem) {
 		}
 		last = g
 		if g.includes(at) {
-			return Signer{Identity: g.emails[0], Key: fingerprint, File: cmp.Or(g.file, s.path), Line: g.line, emails: g.emails}, nil
+			return Signer{Identity: g.emails[0], Key: g.key, File: cmp.Or(g.file, s.path), Line: g.line, emails: g.emails}, nil
 		}
 	}
 	switch {
 	case len(grants) == 0:
 		p := problem(KeyUnknown, "If this is a colleague's key, have it added to "+s.path+" by a commit of somebody who is listed; it counts from the next commit on.",
-			"signed by the key %s, which is not in %s", fingerprint, s.path)
+			"signed by the key %s, which is not in %s", ssh.FingerprintSHA256(key), s.path)
 		return Signer{}, &p
 	case last == nil:
 		p := problem(KeyUnknown, `Add "git" to the namespaces of that line, or sign with another key.`,
-			"signed by the key %s, which line %d of %s lists, but not for Git", fingerprint, grants[0].line, s.path).in(cmp.Or(grants[0].file, s.path), grants[0].line)
+			"signed by the key %s, which line %d of %s lists, but not for Git", grants[0].key, grants[0].line, s.path).in(cmp.Or(grants[0].file, s.path), grants[0].line)
 		return Signer{}, &p
 	}
 	p := problem(KeyExpired, "Sign again with a key that is valid; dates in the commit do not count, only when it was first seen.",

@@ -104,13 +104,14 @@ func (p *parser) key(at string, raw *key, out *Identity) {
 		if k.SSH = p.sshKey(at+".ssh", raw.SSH); k.SSH == nil {
 			return
 		}
+		k.id = ssh.FingerprintSHA256(k.SSH)
 	default:
 		id, ok := keyID(raw.GPG)
 		if !ok || strings.HasPrefix(id, "SHA256:") {
 			p.At(at+".gpg", "gpg --fingerprint shows it", "%q is not the full fingerprint of a primary key", raw.GPG)
 			return
 		}
-		k.Fingerprint = id
+		k.Fingerprint, k.id = id, id
 		if !strings.HasPrefix(raw.File, ".holdfast/") || checkPattern(raw.File) != nil || strings.ContainsAny(raw.File, "*?") {
 			p.At(at+".file", "file: .holdfast/gpg/"+out.Name+".asc", "the file of the key must lie below .holdfast")
 		}

@@ -61,15 +61,12 @@ type Key struct {
 	File        string // where the OpenPGP key is
 	From, Until time.Time
 	Line        int // in the trust file, from 1
+
+	id string
 }
 
 // ID names the key as signatures do: SHA256:… or the fingerprint.
-func (k Key) ID() string {
-	if k.SSH != nil {
-		return ssh.FingerprintSHA256(k.SSH)
-	}
-	return k.Fingerprint
-}
+func (k Key) ID() string { return k.id }
 
 // BotRule is what a bot may change.
 type BotRule struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -79,6 +80,7 @@ func judged(ctx context.Context, dir, root string) (usage, error) {
 	if err != nil {
 		return usage{}, errors.Join(err, repo.Close())
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as the program sets it for so little
 	before := childrenCPU()
 	u, err := own(func() error {
 		result, err := integrity.Check(ctx, repo, integrity.Trust{Root: root, Ref: "refs/heads/main"}, "", tip, nil)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/holdfast-dev/holdfast/bundle"
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/source"
 )
@@ -34,7 +35,7 @@ func FuzzParse(f *testing.F) {
 // FuzzArchive looks for archives that crash the reader, or give files that a pack
 // cannot have.
 func FuzzArchive(f *testing.F) {
-	plain, err := pack([]*source.File{source.NewFile("a/b.yaml", []byte("a: 1\n")), source.NewFile("c.rego", []byte("package c\n"))})
+	plain, err := bundle.Tar([]*source.File{source.NewFile("a/b.yaml", []byte("a: 1\n")), source.NewFile("c.rego", []byte("package c\n"))})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -46,18 +47,18 @@ func FuzzArchive(f *testing.F) {
 	_ = w.Close()
 	f.Add(odd.Bytes())
 	f.Fuzz(func(t *testing.T, archive []byte) {
-		var in collection
-		if in.tar(bytes.NewReader(archive)) != nil {
+		in := newFiles()
+		if in.AddTar(bytes.NewReader(archive)) != nil {
 			return
 		}
-		for _, file := range in.files {
+		for _, file := range in.List {
 			if source.CheckPath(file.Path) != nil || strings.HasPrefix(file.Path, "..") || !policy.IsFile(file.Path) {
 				t.Errorf("a file at %q", file.Path)
 			}
 		}
-		packed, err := pack(in.files)
-		var again collection
-		if err != nil || again.tar(bytes.NewReader(packed)) != nil || policy.Digest(again.files) != policy.Digest(in.files) {
+		packed, err := bundle.Tar(in.List)
+		again := newFiles()
+		if err != nil || again.AddTar(bytes.NewReader(packed)) != nil || policy.Digest(again.List) != policy.Digest(in.List) {
 			t.Errorf("what is kept is not what came: %v", err)
 		}
 	})

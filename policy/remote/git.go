@@ -1,16 +1,13 @@
 package remote
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/holdfast-dev/holdfast/git"
-	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -41,22 +38,9 @@ func (s *Store) fromGit(ctx context.Context, ref Ref) (files []*source.File, com
 	if err != nil {
 		return nil, "", err
 	}
-	var in collection
-	err = source.Walk(tree, ref.Dir, func(p string, e source.Entry) error {
-		if !e.Mode.Regular() || !policy.IsFile(p) {
-			return nil // links are not followed in packs on disk either
-		}
-		content, err := tree.ReadFile(p)
-		if err != nil {
-			return err
-		}
-		name := p
-		if ref.Dir != "." {
-			name = strings.TrimPrefix(p, ref.Dir+"/")
-		}
-		return in.add(name, bytes.NewReader(content))
-	})
-	return in.files, commit, err
+	in := newFiles()
+	err = in.AddTree(tree, ref.Dir) // links are not followed in packs on disk either
+	return in.List, commit, err
 }
 
 // fetchCommit fetches what a reference names, and returns the id of the commit.

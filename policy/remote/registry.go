@@ -2,7 +2,6 @@ package remote
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/holdfast-dev/holdfast/bundle"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -60,17 +60,17 @@ func (s *Store) fromRegistry(ctx context.Context, ref Ref) ([]*source.File, stri
 	if len(m.Layers) == 0 {
 		return nil, "", errors.New("it has no layers: it is no artifact with files, or an index of several")
 	}
-	var in collection
+	in := newFiles()
 	for _, one := range m.Layers {
-		if err := r.layer(ctx, one, &in); err != nil {
+		if err := r.layer(ctx, one, in); err != nil {
 			return nil, "", err
 		}
 	}
-	return in.files, digest, nil
+	return in.List, digest, nil
 }
 
 // layer adds what is in a layer: an archive, or one file with its path.
-func (r *registry) layer(ctx context.Context, one layer, in *collection) error {
+func (r *registry) layer(ctx context.Context, one layer, in *bundle.Files) error {
 	if !digestPattern().MatchString(one.Digest) {
 		return fmt.Errorf("its manifest has a layer without a sha256 digest: %q", one.Digest)
 	}
@@ -87,15 +87,14 @@ func (r *registry) layer(ctx context.Context, one layer, in *collection) error {
 	kind, name := strings.ToLower(one.MediaType), one.Annotations[titleAnnotation]
 	switch {
 	case strings.Contains(kind, "tar") && strings.HasSuffix(kind, "gzip"):
-		unzipped, err := gzip.NewReader(bytes.NewReader(content))
-		if err != nil {
-			return fmt.Errorf("its layer %s is not gzip: %w", one.Digest, err)
+		if err := in.AddTarGz(bytes.NewReader(content)); err != nil {
+			return fmt.Errorf("its layer %s: %w", one.Digest, err)
 		}
-		return in.tar(unzipped)
+		return nil
 	case strings.HasSuffix(kind, "tar"):
-		return in.tar(bytes.NewReader(content))
+		return in.AddTar(bytes.NewReader(content))
 	case name != "":
-		return in.add(name, bytes.NewReader(content))
+		return in.Add(name, bytes.NewReader(content))
 	}
 	return nil // metadata of some tool
 }

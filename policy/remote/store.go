@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/holdfast-dev/holdfast/bundle"
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/source"
 )
@@ -99,19 +99,20 @@ func (e *DigestError) Error() string {
 	return fmt.Sprintf("the policy pack %s has the digest %s: it is not the one that was pinned", e.Ref, e.Got)
 }
 
-// The cache has an archive for each pack, by its digest, and for each reference to
-// content a file with that digest.
-
-func (s *Store) archive(digest string) string {
-	return filepath.Join(s.Dir, strings.TrimPrefix(digest, "sha256:")+".tar")
+// newFiles returns a pack that nothing has come in of. Links are refused in it, for
+// what they lead to would be judged by under another name.
+func newFiles() *bundle.Files {
+	return &bundle.Files{Kind: "pack", Accept: policy.IsFile, MaxFiles: mostFiles, MaxBytes: mostBytes}
 }
+
+// cache has an archive for each pack, and beside it for each reference to content a
+// file with the digest of that.
+func (s *Store) cache() *bundle.Cache { return &bundle.Cache{Dir: s.Dir, Digest: policy.Digest} }
 
 func (s *Store) pointer(ref Ref) string {
 	sum := sha256.Sum256([]byte(ref.String()))
 	return filepath.Join(s.Dir, hex.EncodeToString(sum[:])+".ref")
 }
-
-var errNotCached = errors.New("not in the cache")
 
 // cached returns the files of a pack in the cache, if they are what they were.
 func (s *Store) cached(ref Ref) ([]*source.File, error) {
@@ -119,54 +120,26 @@ func (s *Store) cached(ref Ref) ([]*source.File, error) {
 	if digest == "" {
 		content, err := os.ReadFile(s.pointer(ref))
 		if err != nil {
-			return nil, errNotCached
+			return nil, bundle.ErrNotCached
 		}
 		if digest = strings.TrimSpace(string(content)); !digestPattern().MatchString(digest) {
-			return nil, errNotCached
+			return nil, bundle.ErrNotCached
 		}
 	}
-	file, err := os.Open(s.archive(digest))
-	if err != nil {
-		return nil, errNotCached
+	in := newFiles()
+	if err := s.cache().Load(digest, in); err != nil {
+		return nil, err
 	}
-	defer file.Close()
-	var in collection
-	if err := in.tar(file); err != nil || policy.Digest(in.files) != digest {
-		return nil, errNotCached
-	}
-	return in.files, nil
+	return in.List, nil
 }
 
 // keep writes a pack to the cache.
 func (s *Store) keep(files []*source.File, digest string, ref Ref) error {
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
-		return err
-	}
-	content, err := pack(files)
-	if err != nil {
-		return err
-	}
-	if err := replace(s.archive(digest), content); err != nil {
+	if err := s.cache().Keep(files, digest); err != nil {
 		return err
 	}
 	if !ref.immutable() {
 		return nil
 	}
-	return replace(s.pointer(ref), []byte(digest+"\n"))
-}
-
-// replace writes a file in one step.
-func replace(name string, content []byte) error {
-	file, err := os.CreateTemp(filepath.Dir(name), ".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(content)
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	return nil
+	return bundle.Replace(s.pointer(ref), []byte(digest+"\n"))
 }

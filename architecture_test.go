@@ -24,7 +24,7 @@ var layers = map[string]int{
 	"source": -1, "ledger": 0, "git/pack": 0, "bundle": 0, "cache": 1,
 	"git": 1, "resource": 0, "strict": 1,
 	"finding": 2, "drift": 2, "target": 2, "trust": 2, "edit": 2, "iam": 2, "edit/hcledit": 3,
-	"integrity/cms": 2, "integrity/eddsa": 2,
+	"modules": 4, "integrity/cms": 2, "integrity/eddsa": 2,
 	"policy":        3, "render": 3, "integrity": 3, "secret": 3, "gate": 4, "state": 3,
 	"identity": 3, "gitversion": 3, "waiver": 3, "safeguard": 4, "triage": 4,
 	"render/worker": 3, "render/image": 3, "render/shell": 2, "render/scalar": 2, "render/script": 3, "render/joined": 3, "render/gitops": 3,

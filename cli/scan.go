@@ -40,6 +40,7 @@ type scanCommand struct {
 	limit    int
 	jobs     int
 	vars     []string
+	modules  moduleFlags
 	cache    cacheFlags
 }
 
@@ -80,6 +81,7 @@ Exit codes: 0 nothing blocks, 1 findings at or above --fail-on,
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "also list what was passed over, and why")
 	f.IntVar(&o.limit, "limit", 20, "most findings to show on a terminal; 0 for all")
 	f.StringArrayVar(&o.vars, "var", nil, "give a `variable` of Terraform's root modules a value, as name=value (repeatable)")
+	o.modules.register(f)
 	f.IntVar(&o.jobs, "jobs", 0, "units to judge at a time, on as many processors; 0 for one for each processor")
 	complete(cmd, "fail-on", "info", "low", "medium", "high", "critical")
 	complete(cmd, "output", formatNames()...)
@@ -130,9 +132,13 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 		return err
 	}
 	defer scope.Close()
+	found, pin, err := o.modules.open(scope.tree.Revision().Source, o.Err)
+	if err != nil {
+		return err
+	}
 	scanner := scan.Scanner{
 		Renderers: renderers(kept), Evaluator: policies, Jobs: o.jobs,
-		Options: render.Options{IncludeCRDs: true, Variables: o.vars}, // custom resource definitions as the loop does
+		Options: render.Options{IncludeCRDs: true, Variables: o.vars, Modules: found}, // custom resource definitions as the loop does
 		Secrets: o.secrets.detector(o.policies.PolicyOptions),
 	}
 	if o.showsFixes(outputs) {
@@ -143,7 +149,7 @@ func (o *scanCommand) run(ctx context.Context, path string) error {
 	scanner.Progress = progress.step
 	result, matching, err := o.judge(ctx, scope, scanner)
 	progress.end()
-	if err != nil {
+	if err := errors.Join(err, pin()); err != nil {
 		return err
 	}
 	in, err := scope.triage(ctx, result, matching, known(policies, o.policies.Disable))

@@ -113,7 +113,7 @@ type scanCache struct {
 // isReplayable reports whether the answer hangs on the files of the tree, rather
 // than on versions in the repository.
 func (o *scanCommand) isReplayable() bool {
-	return !o.cache.none && o.secrets.history == "" && o.scope.newFrom == "" && !o.scope.staged && !o.scope.changed && os.Getenv("GIT_INDEX_FILE") == ""
+	return !o.cache.none && !o.modules.any() && o.secrets.history == "" && o.scope.newFrom == "" && !o.scope.staged && !o.scope.changed && os.Getenv("GIT_INDEX_FILE") == ""
 }
 
 // openCache returns nil if there is none.

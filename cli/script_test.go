@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/holdfast-dev/holdfast/cli"
+	"github.com/holdfast-dev/holdfast/git/gittest"
 	"github.com/holdfast-dev/holdfast/setup"
 )
 
@@ -72,6 +75,7 @@ func TestScripts(t *testing.T) {
 			"replace": replace,
 			"day":     day,
 			"pin":     pin,
+			"serve":   serve(t),
 		},
 	})
 }
@@ -113,6 +117,8 @@ var unsteady = []struct {
 	{regexp.MustCompile(`holdfast-ledger\+[0-9a-f]{8}`), "holdfast-ledger+00000000"},
 	{regexp.MustCompile(`[A-Za-z0-9+/]{43}=`), "HASH="},
 	{regexp.MustCompile(`/[^ :]*/script-[^/ ]+`), "$$WORK"},
+	{regexp.MustCompile(`127\.0\.0\.1[:_]\d{4,5}`), "$$HOST"},
+	{regexp.MustCompile(`repo@[0-9a-f]{12}`), "repo@0"},
 }
 
 // steady replaces times and digests.
@@ -121,6 +127,31 @@ func steady(text string) string {
 		text = u.pattern.ReplaceAllString(text, u.instead)
 	}
 	return text
+}
+
+// serve DIR serves the files of a directory as a repository, at the host $HOST.
+func serve(t *testing.T) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, negated bool, args []string) {
+		if negated || len(args) != 1 {
+			ts.Fatalf("usage: serve directory")
+		}
+		files := map[string]string{}
+		root := ts.MkAbs(args[0])
+		ts.Check(filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			content, err := os.ReadFile(p)
+			name, err2 := filepath.Rel(root, p)
+			files[filepath.ToSlash(name)] = string(content)
+			return errors.Join(err, err2)
+		}))
+		repo := gittest.New(t)
+		repo.Commit("one", files)
+		u, err := url.Parse(gittest.Serve(t, repo).URL)
+		ts.Check(err)
+		ts.Setenv("HOST", u.Host)
+	}
 }
 
 // replace FILE OLD NEW changes the text of a file.

@@ -19,6 +19,9 @@ func (f *Fixer) configuration(ctx context.Context, j *judged, one *finding.Findi
 	if at.File == nil || strings.HasSuffix(at.File.Path, ".json") {
 		return nil, nil, refuse("it is in no block of a file")
 	}
+	if !at.Exact {
+		return nil, nil, refuse("it is declared in a module that was fetched")
+	}
 	edits, err := hcledit.Edits(at.File, at.Span.Start, changes)
 	if err != nil {
 		return nil, nil, err

@@ -1,6 +1,50 @@
 package git
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
+
+// IsID reports whether a name is a full object id, and so cannot be moved.
+func IsID(name string) bool { return isID(name) }
+
+// FetchNamed gets what a short name means, and returns the id of the commit: a full
+// commit id, a branch, a tag, or the branch that HEAD leads to if the name is empty.
+func (m *Mirror) FetchNamed(ctx context.Context, name string) (commit string, err error) {
+	if isID(name) {
+		return name, m.FetchCommit(ctx, name)
+	}
+	branch, tag := "refs/heads/"+name, "refs/tags/"+name
+	if name == "" {
+		offer, err := m.Advertised(ctx)
+		if err != nil {
+			return "", err
+		}
+		if offer.Head == "" {
+			return "", fmt.Errorf("the repository has no default branch")
+		}
+		branch, tag = offer.Head, ""
+	}
+	refs := []string{branch}
+	if tag != "" {
+		refs = append(refs, tag)
+	}
+	found, err := m.Fetch(ctx, refs...)
+	if err != nil {
+		return "", err
+	}
+	if id := found[branch]; id != "" {
+		return id, nil
+	}
+	id := found[tag]
+	if id == "" {
+		return "", fmt.Errorf("the repository has no branch and no tag %s", quoteName(name))
+	}
+	if annotated, err := m.Tag(ctx, id); err == nil {
+		return annotated.Object, nil
+	}
+	return id, nil
+}
 
 // FetchCommit gets a commit by its full id, and everything below it. Servers give
 // what can be reached from their refs; of others the error is a RemoteError.

@@ -34,6 +34,20 @@ type Options struct {
 	IncludeCRDs bool           // Helm: the crds directory
 	Given       []Given        // Helm; where Values are written, in rising precedence
 	Variables   []string       // Terraform; name=value, of root modules that declare it
+	Modules     Modules        // Terraform; has modules that the tree lacks; may be nil
+}
+
+// Modules has modules of Terraform that are called and not in the tree. The error says
+// why one is not to be had.
+type Modules interface {
+	Module(ctx context.Context, from, version string) (Module, error)
+}
+
+// Module is a directory of a package.
+type Module struct {
+	Package string      // what it is called
+	Files   source.Tree // of the package
+	Dir     string
 }
 
 // Given tells where some of Options.Values are written.

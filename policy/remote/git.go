@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -31,7 +30,7 @@ func (s *Store) fromGit(ctx context.Context, ref Ref) (files []*source.File, com
 		return nil, "", err
 	}
 	defer m.Close()
-	if commit, err = fetchCommit(ctx, m, ref); err != nil {
+	if commit, err = m.FetchNamed(ctx, ref.Name); err != nil {
 		return nil, "", err
 	}
 	tree, err := m.Tree(ctx, commit)
@@ -41,27 +40,4 @@ func (s *Store) fromGit(ctx context.Context, ref Ref) (files []*source.File, com
 	in := newFiles()
 	err = in.AddTree(tree, ref.Dir) // links are not followed in packs on disk either
 	return in.List, commit, err
-}
-
-// fetchCommit fetches what a reference names, and returns the id of the commit.
-func fetchCommit(ctx context.Context, m *git.Mirror, ref Ref) (string, error) {
-	if ref.immutable() {
-		return ref.Name, m.FetchCommit(ctx, ref.Name)
-	}
-	branch, tag := "refs/heads/"+ref.Name, "refs/tags/"+ref.Name
-	found, err := m.Fetch(ctx, branch, tag)
-	if err != nil {
-		return "", err
-	}
-	if id := found[branch]; id != "" {
-		return id, nil
-	}
-	id := found[tag]
-	if id == "" {
-		return "", fmt.Errorf("the repository has no branch and no tag %q", ref.Name)
-	}
-	if annotated, err := m.Tag(ctx, id); err == nil {
-		return annotated.Object, nil
-	}
-	return id, nil
 }

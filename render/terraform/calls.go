@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"encoding/json"
+	"errors"
 	"path"
 	"slices"
 	"strings"
@@ -80,19 +81,54 @@ func (s *scope) find(b *block) (*module, string) {
 		if strings.HasPrefix(dir, "..") {
 			return missing("module not present: " + src + " leads out of the tree")
 		}
+		if s.tree.packageOf(dir) != s.tree.packageOf(s.mod.dir) {
+			return missing("module not present: " + src + " leads out of the package")
+		}
 		for p := s; p != nil; p = p.parent {
 			if p.mod.dir == dir {
 				return missing("the module " + src + " calls itself")
 			}
 		}
 	} else if dir = s.installedAt(strings.TrimPrefix(s.key+"."+b.label(0), ".")); dir == "" {
-		return missing("module not present: " + src + "; `terraform init` installs it")
+		var err error
+		if dir, err = s.fetched(b, src); err != nil {
+			return missing("module not present: " + src + ": " + err.Error())
+		}
+		if dir == "" {
+			return missing("module not present: " + src + "; `terraform init` installs it, --fetch-modules fetches it")
+		}
+		for p := s; p != nil; p = p.parent {
+			if p.mod.dir == dir {
+				return missing("the module " + src + " calls itself")
+			}
+		}
 	}
 	m := s.module(dir)
 	if m == nil {
 		return missing("module not present: " + src + " has no configuration")
 	}
 	return m, ""
+}
+
+// fetched returns the directory of a module that is had from elsewhere, or "" if
+// nothing is.
+func (s *scope) fetched(b *block, src string) (string, error) {
+	if s.options.Modules == nil {
+		return "", nil
+	}
+	version := ""
+	if e := b.attr("version"); e != nil {
+		v, _ := s.frame().eval(e).Unmark()
+		if !v.IsKnown() || v.IsNull() || v.Type() != cty.String {
+			return "", errors.New("its version is not known")
+		}
+		version = v.AsString()
+	}
+	found, err := s.options.Modules.Module(s.ctx, src, version)
+	if err != nil {
+		return "", err
+	}
+	return s.tree.mount(found), nil
 }
 
 // manifest is where `init` notes what it installed.

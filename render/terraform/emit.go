@@ -10,8 +10,9 @@ import (
 // emit makes the resources of a module's instance, and those of the modules that it
 // calls.
 func (s *scope) emit() {
-	// What a root that is no trial of a module declares is judged with that module.
-	declare := !s.declared[s.mod] && (s.parent == nil || s.Absorbs(s.dir, s.mod.dir))
+	// What a root that is no trial of a module declares is judged with that module. What
+	// a package declares is for those to mend who made it.
+	declare := !s.declared[s.mod] && s.tree.packageOf(s.mod.dir) == "" && (s.parent == nil || s.Absorbs(s.dir, s.mod.dir))
 	s.declared[s.mod] = true
 	for _, b := range s.mod.blocks {
 		if s.ctx.Err() != nil {
@@ -23,10 +24,10 @@ func (s *scope) emit() {
 				continue
 			}
 			for _, i := range s.expand(b).all {
-				s.run.add(b.kind(), i.address(), b, i.tree(), s.via)
+				s.add(b.kind(), i.address(), b, i.tree())
 			}
 		case "module":
-			s.run.add("module", s.prefix+"module."+b.label(0), b, s.frame().body(b.Body, b.span(), nil), s.via)
+			s.add("module", s.prefix+"module."+b.label(0), b, s.frame().body(b.Body, b.span(), nil))
 			s.calls(b).each((*scope).emit)
 		case "variable", "output", "terraform", "provider", "moved", "removed", "import", "check":
 			if declare {
@@ -156,5 +157,5 @@ func (s *scope) declaration(b *block) {
 	if label != "" {
 		out.Put("name", resource.NewText(label, spanOf(b.LabelRanges[0])))
 	}
-	s.run.add(kind, name, b, out, s.via)
+	s.add(kind, name, b, out)
 }

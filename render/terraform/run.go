@@ -28,7 +28,7 @@ const (
 type run struct {
 	*renderer
 	ctx  context.Context
-	tree source.Tree
+	tree *mounts
 	dir  string
 
 	options   render.Options
@@ -46,7 +46,7 @@ type run struct {
 
 func newRun(r *renderer, ctx context.Context, tree source.Tree, dir string) *run {
 	return &run{
-		renderer: r, ctx: ctx, tree: tree, dir: dir, modules: map[string]*module{},
+		renderer: r, ctx: ctx, tree: &mounts{Tree: tree}, dir: dir, modules: map[string]*module{},
 		skipped: map[render.Skipped]bool{}, declared: map[*module]bool{},
 	}
 }
@@ -88,7 +88,9 @@ func (r *run) skip(span source.Span, reason string) {
 func (r *run) result() *render.Result {
 	result := &render.Result{Resources: r.out, Problems: r.problems}
 	for _, f := range r.files {
-		result.Files = append(result.Files, f.Path)
+		if r.tree.packageOf(f.Path) == "" {
+			result.Files = append(result.Files, f.Path)
+		}
 	}
 	slices.Sort(result.Files)
 	result.Files = slices.Compact(result.Files)
@@ -102,11 +104,11 @@ func (r *run) result() *render.Result {
 	return result
 }
 
-// add makes a resource of a tree.
-func (r *run) add(kind, name string, b *block, root *resource.Value, via []string) {
+// add makes a resource of a tree; nil if there are too many.
+func (r *run) add(kind, name string, b *block, root *resource.Value, via []string) *resource.Resource {
 	if len(r.out) >= maxResources {
 		r.skip(b.span(), "there are too many resources")
-		return
+		return nil
 	}
 	one := &resource.Resource{
 		ID: resource.ID{Platform: resource.Terraform, Kind: kind, Name: name}, Root: root,
@@ -115,6 +117,7 @@ func (r *run) add(kind, name string, b *block, root *resource.Value, via []strin
 	plain := &resource.Resource{Root: root} // whose spans are those of all files
 	one.Origin.Locator = func(path resource.Path) (resource.Location, bool) { return r.place(plain.Locate(path).Span) }
 	r.out = append(r.out, one)
+	return one
 }
 
 // span returns the place of a block among all files.

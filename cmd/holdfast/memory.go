@@ -14,7 +14,7 @@ const (
 	// allocates to get going stays or is followed by its end, so that looking through it
 	// sooner is a fifth of the processor time of a short scan.
 	percent, maxPercent = 100, 400
-	roomy               = 200 << 20
+	roomy               = 140 << 20
 
 	// softLimit is the memory, in bytes, near which garbage is collected more often
 	// than usual. That would cost more and more if much more than usualShare of it

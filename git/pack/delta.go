@@ -102,7 +102,7 @@ func (s *Store) patched(d entry, base []byte) ([]byte, error) {
 		s.scratch = make([]byte, d.size)
 	}
 	delta := s.scratch[:d.size]
-	if err := s.inflate.all(s.stream(d.pack, d.data), delta); err != nil {
+	if err := s.decompress(d, delta); err != nil {
 		return nil, err
 	}
 	return patch(base, delta)

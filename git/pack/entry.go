@@ -133,6 +133,14 @@ func (i *inflater) all(from byteReader, into []byte) error {
 	return nil
 }
 
+// decompress fills a buffer with what an entry holds.
+func (s *Store) decompress(e entry, into []byte) error {
+	if here, err := s.blocks.from(e.pack, e.data); err == nil && s.fast.zlib(into, here) {
+		return nil
+	}
+	return s.inflate.all(s.stream(e.pack, e.data), into)
+}
+
 // doubtful is a size that is not believed before there is as much.
 const doubtful = 1 << 20
 
@@ -141,7 +149,7 @@ func (s *Store) content(e entry) ([]byte, error) {
 	from := s.stream(e.pack, e.data)
 	if e.size <= doubtful {
 		into := make([]byte, e.size)
-		return into, s.inflate.all(from, into)
+		return into, s.decompress(e, into)
 	}
 	if err := s.inflate.open(from); err != nil {
 		return nil, err

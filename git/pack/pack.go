@@ -52,6 +52,7 @@ type Store struct {
 	blocks  blocks
 	bases   bases
 	inflate inflater
+	fast    fastInflater
 	scratch []byte // of a delta, while it is applied
 }
 

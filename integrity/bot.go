@@ -65,6 +65,8 @@ func onlyFields(path string, before, after []byte, bot *trust.BotRule) (string, 
 		return ": it cannot be read as YAML or JSON", false
 	case len(old.fields) != len(new.fields) || !slices.Equal(old.fields, new.fields):
 		return ": fields come or go", false
+	case !slices.Equal(old.others, new.others):
+		return ": what it changes is repeated by an alias elsewhere", false
 	}
 	return "", string(old.rest) == string(new.rest)
 }
@@ -72,6 +74,7 @@ func onlyFields(path string, before, after []byte, bot *trust.BotRule) (string, 
 // cut is a file without some values.
 type cut struct {
 	fields []string // the paths of the values that are left out, in the order of the file
+	others []string // the paths and values of all else: an alias repeats what stands elsewhere
 	rest   []byte
 }
 
@@ -94,6 +97,8 @@ func cutFields(file *source.File, bot *trust.BotRule) (cut, error) {
 		if scalar && len(path) > 0 && bot.Field(path) && v.Span.End > v.Span.Start && oneWord(v.Str) {
 			spans = append(spans, v.Span)
 			out.fields = append(out.fields, pathText(path))
+		} else if len(v.Fields)+len(v.Items) == 0 {
+			out.others = append(out.others, pathText(path)+"\x00\x00"+v.Str)
 		}
 	}
 	for _, d := range docs {

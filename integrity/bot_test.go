@@ -28,11 +28,13 @@ func TestOnlyFields(t *testing.T) {
 		{"a document more", "image: x\n", "image: x\n---\nkind: ClusterRoleBinding\n", false},
 		{"a tag", "image: x\n", "image: !!binary eA==\n", false},
 		{"an anchor for others to use", "image: x\nb: y\n", "image: &a x\nb: y\n", false},
+		{"what an alias repeats in another field", "image: &a v:1\nargs: [*a]\n", "image: &a v:2\nargs: [*a]\n", false},
+		{"what an alias repeats in a field of its own", "- image: &a v:1\n- image: *a\n", "- image: &a v:2\n- image: *a\n", true},
 		{"the name of the field", "image: x\nb: 1\n", "imaged: x\nb: 1\n", false},
 		{"what cannot be read", "image: x\n", "image: [\n", false},
 	} {
-		if _, got := onlyFields("x.yaml", []byte(c.before), []byte(c.after), bot); got != c.want {
-			t.Errorf("%s: %v; want %v", c.reason, got, c.want)
+		if why, got := onlyFields("x.yaml", []byte(c.before), []byte(c.after), bot); got != c.want {
+			t.Errorf("%s: %v%s; want %v", c.reason, got, why, c.want)
 		}
 	}
 }

@@ -25,6 +25,7 @@ type gate struct {
 	version string
 	inputs  map[string]string // of an action, and the environment
 	rest    string            // all else that decides what the step does
+	before  preparation
 
 	ignored    string // why its failure does not count
 	conditions []string
@@ -138,6 +139,14 @@ func (c *comparison) gate(old, now *gate) {
 	}
 	if text := changedInputs(old.inputs, now.inputs); text != "" {
 		say("inputs", "`%s` in job `%s` is told something else: %s", now.label(), now.job, text)
+	}
+	if more := missing(now.before.done, old.before.done); len(more) > 0 {
+		say("changed", "before `%s` in job `%s` there is now: %s", now.label(), now.job, quote(more))
+	}
+	for _, action := range old.before.pinned {
+		if slices.Contains(now.before.loose, action) && !slices.Contains(old.before.loose, action) {
+			say("unpinned", "`%s`, which runs before `%s`, is not pinned to a commit any more", action, now.label())
+		}
 	}
 	if len(c.found) == before && old.rest != now.rest {
 		say("changed", "the step with `%s` in job `%s` does something else besides", now.label(), now.job)

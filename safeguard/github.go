@@ -2,6 +2,8 @@ package safeguard
 
 import (
 	"cmp"
+	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -13,7 +15,8 @@ func isWorkflow(name string) bool {
 	if !isYAML(name) {
 		return false
 	}
-	return strings.HasPrefix(name, ".github/workflows/") || strings.HasPrefix(name, ".github/actions/") ||
+	// Nothing below a directory of its own there is run.
+	return path.Dir(name) == ".github/workflows" || strings.HasPrefix(name, ".github/actions/") ||
 		strings.HasSuffix(name, "/action.yml") || name == "action.yml" || name == "action.yaml"
 }
 
@@ -53,13 +56,7 @@ func (w *workflow) job(f resource.Field) []*gate {
 	}
 	base.condition(job.Get("if"))
 	base.tolerate(job.Get("continue-on-error"), "the job has `continue-on-error`")
-	if empty := at(job, "strategy", "matrix"); empty != nil {
-		for _, axis := range fields(empty) {
-			if axis.Value.Kind == resource.List && len(axis.Value.Items) == 0 {
-				base.never = true
-			}
-		}
-	}
+	base.matrix(at(job, "strategy", "matrix"))
 	if uses := job.Get("uses"); uses != nil && isAction(scalar(uses)) {
 		g := *base
 		g.file, g.at = w.file, uses
@@ -90,6 +87,8 @@ func (w *workflow) dependents(name string) (all []string) {
 // steps returns the gates among steps.
 func (w *workflow) steps(base *gate, steps []*resource.Value, job *resource.Value) (all []*gate) {
 	over := "" // what ends the job before
+	surroundings := []string{machine(job)}
+	var before preparation
 	for _, step := range steps {
 		g := *base
 		g.file = w.file
@@ -103,28 +102,48 @@ func (w *workflow) steps(base *gate, steps []*resource.Value, job *resource.Valu
 		if uses := scalar(step.Get("uses")); isAction(uses) {
 			g.at = step.Get("uses")
 			g.take(uses)
-			g.inputs = settingsOf(step.Get("with"), step.Get("env"))
+			g.inputs = w.inputs(g.tool, job, step.Get("with"), step.Get("env"))
+			g.rest, g.before = strings.Join(surroundings, "\n"), before
 			all = append(all, &g)
 			continue
 		}
+		if from := checkedOut(step); from != "" {
+			surroundings = append(surroundings, from)
+		}
 		run := step.Get("run")
 		if run == nil {
+			before.step(step)
 			continue
 		}
 		shell := w.shell(step, job)
 		for _, c := range calls(scalar(run), shell.errexit, shell.pipefail) {
 			one := g
 			one.at, one.tool, one.words = run, c.tool, c.words
-			one.inputs = settingsOf(step.Get("env"))
-			one.rest = strings.Join(strings.Fields(scalar(run)), " ") + scalar(step.Get("working-directory")) + shell.text
+			one.inputs = w.inputs(c.tool, job, step.Get("env"))
+			one.rest = strings.Join(strings.Fields(scalar(run)), " ") + w.directory(step, job) + shell.text + "\n" + strings.Join(surroundings, "\n")
+			one.before = before
 			one.ignored = cmp.Or(g.ignored, c.ignored)
 			if c.when != "" {
 				one.conditions = append(slices.Clone(g.conditions), c.when)
 			}
 			all = append(all, &one)
 		}
+		before.step(step)
 	}
 	return all
+}
+
+// inputs returns the settings of a gate, and the environment that it sees.
+func (w *workflow) inputs(tool string, job *resource.Value, own ...*resource.Value) map[string]string {
+	all := surrounding(tool, w.doc.Get("env"), job.Get("env"))
+	maps.Copy(all, settingsOf(own...))
+	return all
+}
+
+// directory returns where the scripts of a step are run.
+func (w *workflow) directory(step, job *resource.Value) string {
+	const key = "working-directory"
+	return cmp.Or(scalar(step.Get(key)), scalar(at(job, "defaults", "run", key)), scalar(at(w.doc, "defaults", "run", key)))
 }
 
 type shell struct {

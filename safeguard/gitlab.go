@@ -2,6 +2,7 @@ package safeguard
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -93,6 +94,9 @@ func (p *pipeline) base(workflow *gate, name string, job *resource.Value) *gate 
 		g.conditions = append(g.conditions, "when: delayed")
 	}
 	g.tolerate(p.lookup(job, "allow_failure", 0), "the job has `allow_failure`")
+	if list := at(p.lookup(job, "parallel", 0), "matrix"); list != nil && list.Kind == resource.List && len(list.Items) == 0 {
+		g.never = true
+	}
 	for _, need := range items(p.lookup(job, "needs", 0)) {
 		g.needs = append(g.needs, cmp.Or(scalar(need), scalar(need.Get("job"))))
 	}
@@ -197,8 +201,10 @@ func (p *pipeline) job(workflow *gate, f resource.Field) (all []*gate) {
 		if c.when != "" {
 			g.conditions = append(g.conditions, c.when)
 		}
-		g.inputs = settingsOf(p.lookup(f.Value, "variables", 0))
-		g.rest = strings.Join(strings.Fields(text), " ") + scalar(p.lookup(f.Value, "image", 0)) + scalar(at(p.lookup(f.Value, "image", 0), "name"))
+		g.inputs = surrounding(c.tool, p.doc.Get("variables"))
+		maps.Copy(g.inputs, settingsOf(p.lookup(f.Value, "variables", 0)))
+		g.rest = strings.Join(strings.Fields(text), " ") + scalar(p.lookup(f.Value, "image", 0)) + encoded(at(p.lookup(f.Value, "image", 0), "name")) +
+			encoded(at(p.lookup(f.Value, "image", 0), "entrypoint")) + strings.Join(texts(p.lookup(f.Value, "tags", 0)), " ") + encoded(p.lookup(f.Value, "hooks", 0))
 		all = append(all, &g)
 	}
 	return all

@@ -166,6 +166,18 @@ func (d *Difference) paths(before, after *Trust) {
 			d.rule(m, &old, after)
 		}
 	}
+	// The rule that is there by itself ends where another one begins.
+	for _, file := range []string{Path, ".holdfast/allowed_signers", ".holdfast/waivers.yaml", ".holdfast/policies/x.yaml"} {
+		if !slices.Equal(before.Rules(file), []*PathRule{&ownRule}) {
+			continue
+		}
+		for _, rule := range after.Rules(file) {
+			for _, w := range missing(rule.Who, ownRule.Who) {
+				d.grant("%s may change %s", w, file)
+				d.shrink("%s may change %s, which was for %s", w, file, ownRule.Who[0])
+			}
+		}
+	}
 }
 
 // rule looks for a rule on the same pattern that is as strict as the old one.
@@ -193,42 +205,18 @@ func (d *Difference) rule(match string, old *PathRule, after *Trust) {
 
 func (d *Difference) refs(before, after *Trust) {
 	for _, old := range before.Refs {
-		name := old.Match
-		new := strictest(name)
+		new := strictest(old.Match)
 		for _, r := range after.Refs {
-			if r.Match == name {
+			if r.Match == old.Match {
 				new = r
 				break
 			}
-		}
-		// Without a rule the strictest values hold; what the old one demanded beyond
-		// them would be lost.
-		if old.Rewrite == "deny" && new.Rewrite != "deny" {
-			d.shrink("a rewrite of %s is held, and was denied", name)
-		}
-		if old.Merges == "clean" && new.Merges != "clean" {
-			d.shrink("merges into %s need not be clean any more", name)
-		}
-		if old.UnsignedSide == "deny" && new.UnsignedSide != "deny" {
-			d.shrink("a merge into %s vouches for unsigned commits", name)
-		}
-		if new.Acknowledge.Count < old.Acknowledge.Count {
-			d.shrink("what is held on %s needs %d acknowledgements, and needed %d", name, new.Acknowledge.Count, old.Acknowledge.Count)
-		}
-		if new.Acknowledge.Of != old.Acknowledge.Of {
-			d.grant("%s may acknowledge what is held on %s", new.Acknowledge.Of, name)
-		}
-		if new.AutoAcknowledge > old.AutoAcknowledge {
-			d.shrink("rewrites of %s by their author pass for %s", name, new.AutoAcknowledge)
-		}
-		if len(old.Who) > 0 && len(new.Who) == 0 {
-			d.shrink("nothing says any more who may sign for %s", name)
-		}
-		for _, w := range new.Who {
-			if len(old.Who) > 0 && !slices.Contains(old.Who, w) {
-				d.grant("%s may sign for %s", w, name)
+			// The first rule that matches counts: one that now comes before takes its place.
+			if !precedes(before.Refs, r.Match, old.Match) && r.mayHold(old) {
+				d.ref(old, r)
 			}
 		}
+		d.ref(old, new)
 	}
 	for _, new := range after.Refs {
 		known := slices.ContainsFunc(before.Refs, func(r Ref) bool { return r.Match == new.Match })
@@ -238,7 +226,65 @@ func (d *Difference) refs(before, after *Trust) {
 	}
 }
 
+// precedes reports whether the rule of one pattern stands before that of another.
+func precedes(rules []Ref, match, other string) bool {
+	index := func(m string) int { return slices.IndexFunc(rules, func(r Ref) bool { return r.Match == m }) }
+	first := index(match)
+	return first >= 0 && first < index(other)
+}
+
+// mayHold reports whether a rule may hold for refs of another one: with doubt, it does.
+func (r Ref) mayHold(other Ref) bool {
+	literal := func(m string) string { return m[:strings.IndexAny(m+"*", "*?")] }
+	a, b := literal(r.Match), literal(other.Match)
+	switch {
+	case b == other.Match:
+		return r.pattern.match(b)
+	case a == r.Match:
+		return other.pattern.match(a)
+	}
+	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
+}
+
+// ref compares what holds for a ref with what held.
+func (d *Difference) ref(old, new Ref) {
+	name := old.Match
+	// Without a rule the strictest values hold; what the old one demanded beyond
+	// them would be lost.
+	if old.Rewrite == "deny" && new.Rewrite != "deny" {
+		d.shrink("a rewrite of %s is held, and was denied", name)
+	}
+	if old.Merges == "clean" && new.Merges != "clean" {
+		d.shrink("merges into %s need not be clean any more", name)
+	}
+	if old.UnsignedSide == "deny" && new.UnsignedSide != "deny" {
+		d.shrink("a merge into %s vouches for unsigned commits", name)
+	}
+	if new.Acknowledge.Count < old.Acknowledge.Count {
+		d.shrink("what is held on %s needs %d acknowledgements, and needed %d", name, new.Acknowledge.Count, old.Acknowledge.Count)
+	}
+	if new.Acknowledge.Of != old.Acknowledge.Of {
+		d.grant("%s may acknowledge what is held on %s", new.Acknowledge.Of, name)
+	}
+	if new.AutoAcknowledge > old.AutoAcknowledge {
+		d.shrink("rewrites of %s by their author pass for %s", name, new.AutoAcknowledge)
+	}
+	if len(old.Who) > 0 && len(new.Who) == 0 {
+		d.shrink("nothing says any more who may sign for %s", name)
+	}
+	for _, w := range new.Who {
+		if len(old.Who) > 0 && !slices.Contains(old.Who, w) {
+			d.grant("%s may sign for %s", w, name)
+		}
+	}
+}
+
 // String joins what a difference says.
 func (d Difference) String() string {
 	return strings.Join(slices.Concat(d.Invalid, d.Shrinks, d.Grants), "; ")
+}
+
+// missing returns what of a is not in b.
+func missing(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
 }

@@ -326,7 +326,7 @@ func (c *checker) approversOf(ctx context.Context, j *judged, s *Signers) ([]Sig
 			continue // it is denied
 		}
 		signer, p := verifySignature(merge.Payload, merge.Signature, c.signers, c.seen(id))
-		if p == nil && signer.Owns(merge.Committer.Email) {
+		if p == nil && signer.Owns(merge.Committer.Email) && !intoAnother(merge.Subject(), c.trust.Ref) {
 			j.approvers = append(j.approvers, signer)
 		}
 	}
@@ -358,25 +358,40 @@ func (c *checker) question(j *judged, s *Signers) Question {
 	return q
 }
 
-// mergesOf lists the merges of the step that brought a commit by another than
-// their first parent.
+// mergesOf returns the merge of the mainline that brought a commit by another than its
+// first parent. A merge elsewhere approves nothing: who takes a branch up into their own
+// does not say that it may go into this one.
 func mergesOf(j *judged) []string {
-	var merges []string
+	tip := j.step.tip
+	if m := j.commits[tip]; m.err != nil || len(m.parents) < 2 || tip == j.commit.ID {
+		return nil
+	}
 	after := map[string]bool{j.commit.ID: true} // the commit, and what descends from it
 	for _, id := range j.step.commits {         // parents before children
 		m := j.commits[id]
-		if m.err != nil || id == j.commit.ID {
+		if m.err != nil || id == tip {
 			continue
 		}
-		for i, parent := range m.parents {
-			if after[parent] {
-				after[id] = true
-				if i > 0 {
-					merges = append(merges, id)
-				}
-				break
-			}
+		if slices.ContainsFunc(m.parents, func(parent string) bool { return after[parent] }) {
+			after[id] = true
 		}
 	}
-	return merges
+	parents := j.commits[tip].parents
+	if !after[parents[0]] && slices.ContainsFunc(parents[1:], func(parent string) bool { return after[parent] }) {
+		return []string{tip}
+	}
+	return nil
+}
+
+// intoAnother reports whether the subject of a merge, as Git writes it, says that it was
+// made on another branch than the one that is judged: somebody brought their own branch
+// up to date, and the branch was moved to it.
+func intoAnother(subject, ref string) bool {
+	branch, known := strings.CutPrefix(ref, "refs/heads/")
+	i := strings.LastIndex(subject, " into ")
+	if !known || i < 0 || !strings.HasPrefix(subject, "Merge ") {
+		return false
+	}
+	target := strings.Trim(subject[i+len(" into "):], "'")
+	return target != "" && target != branch && !strings.Contains(target, " ")
 }

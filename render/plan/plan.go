@@ -56,9 +56,11 @@ func (format) Claims(source.Tree, string) bool { return false }
 
 func (format) Recognises(content []byte) bool { return Recognises(content) }
 
-// Recognises reports whether content looks like a plan.
+// Recognises reports whether content looks like a plan, or like what is left of one
+// that was cut off.
 func Recognises(content []byte) bool {
-	return bytes.Contains(content, []byte(`"format_version"`)) && bytes.Contains(content, []byte(`"resource_changes"`))
+	return bytes.Contains(content, []byte(`"format_version"`)) &&
+		(bytes.Contains(content, []byte(`"resource_changes"`)) || bytes.Contains(content, []byte(`"planned_values"`)))
 }
 
 // passedOver is the reason for which a file is not read.

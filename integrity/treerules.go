@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -164,6 +165,7 @@ func (r *treeRules) names(line []git.Change) error {
 				break
 			}
 			added[dir][name] = true
+			r.unseen(name)
 		}
 	}
 	dirs := make([]string, 0, len(added))
@@ -184,6 +186,7 @@ func (r *treeRules) names(line []git.Change) error {
 // collisions looks for new names among the entries of a directory that stand for the
 // same name as another one.
 func (r *treeRules) collisions(dir string, entries []source.Entry, added map[string]bool) {
+	r.shortened(dir, entries, added)
 	folded := make(map[string]string, len(entries))
 	for _, e := range entries {
 		name := path.Join(dir, e.Name)
@@ -205,14 +208,68 @@ func (r *treeRules) collisions(dir string, entries []source.Entry, added map[str
 	}
 }
 
-// fold returns what a name is on systems that fold case and letters.
+// shortened looks for new names that are the short ones of files that protect the
+// repository.
+func (r *treeRules) shortened(dir string, entries []source.Entry, added map[string]bool) {
+	for _, e := range entries {
+		name := path.Join(dir, e.Name)
+		at := strings.IndexByte(e.Name, '~')
+		if at < 0 || at+2 != len(e.Name) || !added[name] {
+			continue
+		}
+		for _, other := range entries {
+			if path := path.Join(dir, other.Name); path != name && r.guarded(path) && strings.EqualFold(e.Name[:at+1], shortName(other.Name)) {
+				r.add(TreePath, Deny, name, "Rename it.", "%s stands for %s on some systems", quoted(name), quoted(path))
+				break
+			}
+		}
+	}
+}
+
+// unseen tells of a new name that shows as another: letters that turn the direction of
+// writing, and those that nobody sees.
+func (r *treeRules) unseen(name string) {
+	const hint = "Rename it: what people read is not what it is named."
+	for _, c := range path.Base(name) {
+		switch {
+		case unicode.Is(unicode.Bidi_Control, c) || unicode.IsControl(c):
+			r.add(TreePath, Deny, name, hint, "%s holds a character that changes how the rest is shown", quoted(name))
+			return
+		case unicode.Is(unicode.Cf, c) && c != '\u200d': // which emojis are joined by
+			r.add(TreePath, Warn, name, hint, "%s holds a character that nobody sees", quoted(name))
+			return
+		}
+	}
+}
+
+// fold returns what a name is on systems that fold case and letters, leave out what
+// nobody sees, dots and blanks at the end, and take what follows a colon for a stream
+// of the same file.
 func fold(name string) string {
+	if i := strings.IndexByte(name, ':'); i > 0 {
+		name = name[:i]
+	}
+	name = strings.TrimRight(name, ". ")
 	for i := range len(name) {
 		if name[i] >= 0x80 {
+			name = strings.Map(func(c rune) rune {
+				if unicode.Is(unicode.Cf, c) {
+					return -1
+				}
+				return c
+			}, name)
 			return strings.ToLower(norm.NFKC.String(strings.ToLower(norm.NFC.String(name))))
 		}
 	}
 	return strings.ToLower(name)
+}
+
+// shortName returns the name that systems with names of eight and three letters give to
+// a file or directory beside its own, without the number at its end.
+func shortName(name string) string {
+	name = strings.ToLower(strings.TrimLeft(name, "."))
+	name, _, _ = strings.Cut(name, ".")
+	return name[:min(6, len(name))] + "~"
 }
 
 // limits holds a commit to the limits of the trust file.

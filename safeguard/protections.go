@@ -20,6 +20,7 @@ var protecting = map[string]string{
 	"ValidatingAdmissionPolicy": "admission", "ValidatingAdmissionPolicyBinding": "admission", "MutatingAdmissionPolicy": "admission",
 	"ValidatingWebhookConfiguration": "admission", "ClusterPolicy": "admission", "ValidatingPolicy": "admission", "ImageValidatingPolicy": "admission",
 	"ConstraintTemplate": "admission", "ClusterImagePolicy": "admission", "PodSecurityPolicy": "admission", "ClusterAdmissionPolicy": "admission",
+	"GitRepository": "admission", "OCIRepository": "admission", "HelmChart": "admission", "AppProject": "admission",
 	"PodDisruptionBudget": "availability", "ResourceQuota": "quota", "LimitRange": "quota", "Namespace": "namespace",
 }
 
@@ -78,7 +79,7 @@ func objectsIn(file *source.File) (all []object) {
 		numbers := map[string]int{}
 		for _, m := range kindLine().FindAllSubmatch(file.Content, -1) {
 			kind := string(m[1])
-			if protecting[kind] != "" && kind != "Namespace" {
+			if protecting[kind] != "" && kind != "Namespace" && !slices.Contains(fetching, kind) {
 				numbers[kind]++
 				all = append(all, object{resource.ID{Kind: kind, Name: fmt.Sprintf("%d of %s", numbers[kind], file.Path)}, protecting[kind], file, nil})
 			}
@@ -87,7 +88,7 @@ func objectsIn(file *source.File) (all []object) {
 	}
 	for _, doc := range docs {
 		for _, o := range resource.Objects(doc) {
-			if sort := sortOf(o.ID); sort != "" {
+			if sort := sortOf(o.ID); sort != "" && (!slices.Contains(fetching, o.ID.Kind) || asksForSignatures(o.Root)) {
 				all = append(all, object{o.ID, sort, file, o.Root})
 			}
 		}
@@ -111,6 +112,10 @@ func protections(c *comparison) error {
 		c.values(p)
 	}
 	for _, o := range old {
+		if slices.Contains(fetching, o.id.Kind) {
+			c.fetched(o)
+			continue
+		}
 		i := slices.IndexFunc(now, func(n object) bool { return n.id.Key() == o.id.Key() })
 		if i >= 0 {
 			c.loosened(o, now[i])
@@ -127,6 +132,42 @@ func protections(c *comparison) error {
 			Text: fmt.Sprintf("%s, which protects what else is there, is gone", o)})
 	}
 	return nil
+}
+
+// fetching are kinds of what controllers fetch from, which protect if they ask for
+// signatures.
+var fetching = []string{"GitRepository", "OCIRepository", "HelmChart", "AppProject"}
+
+func asksForSignatures(o *resource.Value) bool {
+	return at(o, "spec", "verify") != nil || len(items(at(o, "spec", "signatureKeys"))) > 0
+}
+
+// fetched tells that something is fetched still, and no signature asked for, or
+// another one. What is fetched no more needs none.
+func (c *comparison) fetched(o object) {
+	for _, p := range c.pairs {
+		for _, doc := range documents(p.new) {
+			for _, now := range resource.Objects(doc) {
+				if now.ID.Key() != o.id.Key() {
+					continue
+				}
+				was, is := o.root.Get("spec"), now.Root.Get("spec")
+				more := missing(encodings(is.Get("signatureKeys")), encodings(was.Get("signatureKeys")))
+				if !asksForSignatures(now.Root) || encoded(was.Get("verify")) != encoded(is.Get("verify")) || len(more) > 0 {
+					c.add(Change{Kind: Protection, Path: p.path, Name: o.String(), Loss: "mode", Old: withSort(o), At: in(p.new, is),
+						Text: fmt.Sprintf("%s asks for other signatures than before, or for none", o)})
+				}
+				return
+			}
+		}
+	}
+}
+
+func encodings(list *resource.Value) (all []string) {
+	for _, item := range items(list) {
+		all = append(all, encoded(item))
+	}
+	return all
 }
 
 // withSort is what policies see of an object: what it protects, and the object.

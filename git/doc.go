@@ -7,7 +7,7 @@
 //	Commit    a commit object, parsed strictly from its raw bytes
 //	Tag       an annotated tag object, parsed likewise
 //	Identity  who a commit claims to be by; it proves nothing
-//	Tree      a source.Tree over one commit, read through cat-file --batch
+//	Tree      a source.Tree over one commit, read object by object
 //	keep      a ref of ours that keeps a commit when the remote drops it
 //
 // Git runs with an environment that is cut off from every configuration that

@@ -25,7 +25,7 @@ var layers = map[string]int{
 	"git": 1, "resource": 0, "strict": 1,
 	"finding": 2, "drift": 2, "target": 2, "trust": 2, "edit": 2, "iam": 2, "edit/hcledit": 3,
 	"modules": 4, "integrity/cms": 2, "integrity/eddsa": 2,
-	"policy":        3, "render": 3, "integrity": 3, "secret": 3, "gate": 4, "state": 3,
+	"policy": 3, "render": 3, "integrity": 3, "secret": 3, "gate": 4, "state": 3,
 	"identity": 3, "gitversion": 3, "waiver": 3, "safeguard": 4, "triage": 4,
 	"render/worker": 3, "render/image": 3, "render/shell": 2, "render/scalar": 2, "render/script": 3, "render/joined": 3, "render/gitops": 3,
 	"policy/cel": 4, "policy/rego": 4, "policy/remote": 4, "policy/packs": 4, "policy/admission": 4,

@@ -43,11 +43,19 @@ type filter struct {
 // gates compares the pipelines. A gate that moves from one file to another is the
 // same gate, if both files are of the same forge.
 func gates(c *comparison) error {
+	included, err := c.includes()
+	if err != nil {
+		return err
+	}
 	for _, forge := range []struct {
 		name  string
 		files func(string) bool
 		read  func(*source.File) []*gate
-	}{{"GitHub Actions", isWorkflow, workflowGates}, {"GitLab CI", isPipeline, pipelineGates}} {
+	}{
+		{"GitHub Actions", isWorkflow, workflowGates}, {"Gitea Actions", isGiteaWorkflow, workflowGates}, {"Forgejo Actions", isForgejoWorkflow, workflowGates},
+		{"GitLab CI", func(name string) bool { return isPipeline(name) || slices.Contains(included, name) }, pipelineGates},
+		{"another pipeline", isOtherPipeline, scriptGates},
+	} {
 		pairs := c.files(forge.files)
 		var old, now []*gate
 		for _, p := range pairs {
@@ -138,7 +146,11 @@ func (c *comparison) gate(old, now *gate) {
 		say("narrowed", "`%s` in job `%s` checks less: %s", old.label(), now.job, text)
 	}
 	if text := changedInputs(old.inputs, now.inputs); text != "" {
-		say("inputs", "`%s` in job `%s` is told something else: %s", now.label(), now.job, text)
+		loss := "inputs"
+		if misled(old.inputs, now.inputs) {
+			loss = "narrowed"
+		}
+		say(loss, "`%s` in job `%s` is told something else: %s", now.label(), now.job, text)
 	}
 	if more := missing(now.before.done, old.before.done); len(more) > 0 {
 		say("changed", "before `%s` in job `%s` there is now: %s", now.label(), now.job, quote(more))

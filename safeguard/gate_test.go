@@ -109,10 +109,11 @@ func TestGates(t *testing.T) {
 		{"the name of the check", gh, [2]string{"name: holdfast", "name: other"}, "renamed"},
 		{"the id of a job that has a name", gh, [2]string{"  scan:", "  check:"}, ""},
 		{"another directory", gh, [2]string{"    - name: Scan", "    - name: Scan\n      working-directory: docs"}, "changed"},
-		{"an environment", gh, [2]string{"    - name: Scan", "    - name: Scan\n      env: {PATH: /x}"}, "inputs"},
+		{"an environment", gh, [2]string{"    - name: Scan", "    - name: Scan\n      env: {COLUMNS: 80}"}, "inputs"},
+		{"an environment in which another program is found", gh, [2]string{"    - name: Scan", "    - name: Scan\n      env: {PATH: /x}"}, "narrowed"},
 		{"it waits", gh, [2]string{"    runs-on", "    needs: [flaky]\n    runs-on"}, "waits"},
-		{"an environment of all jobs", gh, [2]string{"jobs:", "env: {HOLDFAST_CONFIG: x}\njobs:"}, "inputs"},
-		{"an environment of the job", gh, [2]string{"    runs-on", "    env: {BASH_ENV: x}\n    runs-on"}, "inputs"},
+		{"an environment of all jobs", gh, [2]string{"jobs:", "env: {HOLDFAST_CONFIG: x}\njobs:"}, "narrowed"},
+		{"an environment of the job", gh, [2]string{"    runs-on", "    env: {BASH_ENV: x}\n    runs-on"}, "narrowed"},
 		{"an environment for others", gh, [2]string{"jobs:", "env: {NODE_ENV: x}\njobs:"}, ""},
 		{"a container", gh, [2]string{"    runs-on", "    container: evil/holdfast:1\n    runs-on"}, "changed"},
 		{"machines of somebody", gh, [2]string{"ubuntu-24.04", "[self-hosted, x]"}, "changed"},
@@ -147,12 +148,13 @@ func TestGates(t *testing.T) {
 		{"of GitLab: rules for all", gl, [2]string{"  stage: test", "  stage: test\n  rules: [{if: $X}, {when: on_success}]"}, ""},
 		{"of GitLab: only", gl, [2]string{"  stage: test", "  stage: test\n  only: [tags]"}, "conditional"},
 		{"of GitLab: hidden", gl, [2]string{"\nscan:", "\n.scan:"}, "renamed"},
-		{"of GitLab: variables of all jobs", gl, [2]string{"stages:", "variables: {HOLDFAST_CONFIG: x}\nstages:"}, "inputs"},
-		{"of GitLab: nothing is fetched", gl, [2]string{"stages:", "variables: {GIT_STRATEGY: none}\nstages:"}, "inputs"},
+		{"of GitLab: variables of all jobs", gl, [2]string{"stages:", "variables: {HOLDFAST_CONFIG: x}\nstages:"}, "narrowed"},
+		{"of GitLab: nothing is fetched", gl, [2]string{"stages:", "variables: {GIT_STRATEGY: none}\nstages:"}, "narrowed"},
 		{"of GitLab: variables for others", gl, [2]string{"stages:", "variables: {NODE_ENV: x}\nstages:"}, ""},
 		{"of GitLab: no run", gl, [2]string{"  stage: test", "  stage: test\n  parallel: {matrix: []}"}, "never"},
 		{"of GitLab: machines of somebody", gl, [2]string{"  stage: test", "  stage: test\n  tags: [evil]"}, "changed"},
 		{"of GitLab: another program starts the image", gl, [2]string{"image: holdfast/holdfast", "image: {name: holdfast/holdfast, entrypoint: [x]}"}, "changed"},
+		{"of GitLab: what runs before all jobs, as it was written before", gl, [2]string{"stages:", "before_script: [exit 0]\nstages:"}, "ignored"},
 		{"of GitLab: renamed", gl, [2]string{"\nscan:", "\nlint:"}, "renamed"},
 	} {
 		t.Run(test.reason, func(t *testing.T) {
@@ -172,5 +174,45 @@ func TestGates(t *testing.T) {
 				t.Errorf("nothing changed, and %q is lost", back)
 			}
 		})
+	}
+}
+
+func TestOtherPipelines(t *testing.T) {
+	for path, before := range map[string]string{
+		"azure-pipelines.yml":       "steps:\n- script: holdfast scan .\n",
+		".circleci/config.yml":      "jobs: {s: {steps: [{run: {command: holdfast scan .}}]}}\n",
+		"Jenkinsfile":               "stage('s') { steps { sh 'holdfast scan .' } }\n",
+		".gitea/workflows/ci.yml":   github,
+		".forgejo/workflows/ci.yml": github,
+		"ci/scan.sh":                "#!/bin/sh\nset -e\nholdfast scan .\n",
+	} {
+		for text, want := range map[string]string{"true": "removed", "holdfast scan . || true": "ignored", "holdfast scan . # all": ""} {
+			after := strings.Replace(before, "holdfast scan .", text, 1)
+			if strings.Contains(text, "#") && !strings.HasSuffix(path, ".sh") {
+				after = before + "\n"
+			}
+			got := strings.Join(losses(t, path, before, after), " ")
+			if want == "" && got != "" || !strings.Contains(got, want) {
+				t.Errorf("%s with %q: lost %q, want %q", path, text, got, want)
+			}
+		}
+	}
+}
+
+func TestIncludedPipeline(t *testing.T) {
+	const root, gate = "include: [{local: /ci/scan.yml}]\n", "scan:\n  script: [holdfast scan .]\n"
+	for reason, after := range map[string]map[string]string{
+		"not included any more": {".gitlab-ci.yml": "a: {script: [x]}\n", "ci/scan.yml": gate},
+		"without its gate":      {".gitlab-ci.yml": root, "ci/scan.yml": "scan:\n  script: [x]\n"},
+		"removed":               {".gitlab-ci.yml": root},
+	} {
+		before := source.Memory(map[string]string{".gitlab-ci.yml": root, "ci/scan.yml": gate})
+		found, err := safeguard.Compare(context.Background(), before, source.Memory(after), []string{".gitlab-ci.yml", "ci/scan.yml"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found) == 0 || found[0].Loss != "removed" {
+			t.Errorf("%s: %v", reason, found)
+		}
 	}
 }

@@ -20,6 +20,15 @@ func isWorkflow(name string) bool {
 		strings.HasSuffix(name, "/action.yml") || name == "action.yml" || name == "action.yaml"
 }
 
+// Gitea and Forgejo run what is in directories of their own, in the same language.
+func isGiteaWorkflow(name string) bool {
+	return isYAML(name) && path.Dir(name) == ".gitea/workflows"
+}
+
+func isForgejoWorkflow(name string) bool {
+	return isYAML(name) && path.Dir(name) == ".forgejo/workflows"
+}
+
 // actions are parts of the names of actions that check.
 var actions = []string{
 	"holdfast", "trivy-action", "codeql-action/analyze", "codeql-action/init", "scan-action", "checkov-action", "gitleaks-action", "snyk/actions",

@@ -161,7 +161,10 @@ func (p *pipeline) lookup(job *resource.Value, key string, depth int) *resource.
 		}
 	}
 	if depth == 0 {
-		return at(p.doc, "default", key)
+		if v := at(p.doc, "default", key); v != nil || !slices.Contains([]string{"image", "before_script"}, key) {
+			return v
+		}
+		return p.doc.Get(key) // as it was written before there was default
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ var hookFiles = []struct {
 		return base == ".pre-commit-config.yaml" || base == ".pre-commit-config.yml"
 	}, preCommit},
 	{func(name string) bool { return strings.Contains(path.Base(name), "lefthook") && isYAML(name) }, lefthook},
-	{isHookScript, hookScript},
+	{func(name string) bool { return isHookScript(name) || isShell(name) }, hookScript},
 	{func(name string) bool {
 		base := path.Base(name)
 		return base == "Makefile" || base == "makefile" || base == "GNUmakefile" || strings.HasSuffix(base, ".mk")
@@ -50,6 +50,12 @@ var hookNames = []string{
 func isHookScript(name string) bool {
 	dir, base := path.Base(path.Dir(name)), path.Base(name)
 	return dir == ".husky" || slices.Contains(hookNames, base) && (strings.Contains(dir, "hooks") || dir == "git")
+}
+
+// isShell reports whether a file is a script by which people and pipelines may check.
+func isShell(name string) bool {
+	ext := path.Ext(name)
+	return ext == ".sh" || ext == ".bash"
 }
 
 // hooks compares what runs before a commit or a push, and by name.

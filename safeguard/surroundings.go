@@ -30,6 +30,21 @@ func surrounding(tool string, maps ...*resource.Value) map[string]string {
 	return all
 }
 
+// misled reports whether settings differ by which any program, or the checkout, does
+// something else.
+func misled(old, now map[string]string) bool {
+	certain := func(name string) bool {
+		return strings.HasPrefix(name, "HOLDFAST_") && name != "HOLDFAST_CACHE" || strings.HasPrefix(name, "LD_") || strings.HasPrefix(name, "GIT_CONFIG") ||
+			slices.Contains([]string{"PATH", "BASH_ENV", "ENV", "SHELLOPTS", "GIT_STRATEGY", "GIT_CHECKOUT", "GIT_DIR", "GIT_WORK_TREE"}, name)
+	}
+	for name, value := range now {
+		if certain(name) && old[name] != value {
+			return true
+		}
+	}
+	return false
+}
+
 // machine returns where a job runs: on machines of the forge, whose versions do not
 // matter, or elsewhere.
 func machine(job *resource.Value) string {

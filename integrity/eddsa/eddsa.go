@@ -83,7 +83,7 @@ func (k *Keys) table(key ed25519.PublicKey) *multiples {
 }
 
 // verify is ed25519.Verify for the key whose inverse has these multiples.
-func (t *multiples) verify(key ed25519.PublicKey, message, sig []byte) bool {
+func (m *multiples) verify(key ed25519.PublicKey, message, sig []byte) bool {
 	if len(sig) != ed25519.SignatureSize {
 		return false
 	}
@@ -102,7 +102,7 @@ func (t *multiples) verify(key ed25519.PublicKey, message, sig []byte) bool {
 	}
 	r := edwards25519.NewIdentityPoint()
 	baseMultiples().addTo(r, s)
-	t.addTo(r, k)
+	m.addTo(r, k)
 	// As encodings, not as points: others than the canonical one are refused.
 	return bytes.Equal(r.Bytes(), sig[:32])
 }

@@ -30,7 +30,7 @@ var hookFiles = []struct {
 		return base == ".pre-commit-config.yaml" || base == ".pre-commit-config.yml"
 	}, preCommit},
 	{func(name string) bool { return strings.Contains(path.Base(name), "lefthook") && isYAML(name) }, lefthook},
-	{func(name string) bool { return isHookScript(name) || isShell(name) }, hookScript},
+	{isHookScript, hookScript},
 	{func(name string) bool {
 		base := path.Base(name)
 		return base == "Makefile" || base == "makefile" || base == "GNUmakefile" || strings.HasSuffix(base, ".mk")
@@ -60,6 +60,17 @@ func isShell(name string) bool {
 
 // hooks compares what runs before a commit or a push, and by name.
 func hooks(c *comparison) error {
+	for _, p := range c.pairs {
+		if !isShell(p.path) || isHookScript(p.path) {
+			continue
+		}
+		// It stays a file as any other for policies, too.
+		if old := hookScript(p.old); len(old) > 0 {
+			if err := c.hook(p, old, hookScript(p.new)); err != nil {
+				return err
+			}
+		}
+	}
 	for _, format := range hookFiles {
 		for _, p := range c.files(format.is) {
 			old := format.read(p.old)

@@ -16,7 +16,7 @@ func (s *Store) loosePath(id string) string { return filepath.Join(s.dir, id[:2]
 // size, a NUL and the content.
 func (s *Store) loose(id string, limit int64) (Object, bool) {
 	name := s.loosePath(id)
-	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
+	if !regular(name) {
 		return Object{}, false
 	}
 	file, err := os.Open(name)

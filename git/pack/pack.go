@@ -84,8 +84,7 @@ func (s *Store) Has(id string) bool {
 	if _, ok := s.find(raw); ok {
 		return true
 	}
-	_, err = os.Lstat(s.loosePath(id))
-	return err == nil
+	return regular(s.loosePath(id))
 }
 
 // Read returns an object by its id in hexadecimal digits, without its content if that
@@ -161,6 +160,13 @@ func (s *Store) list() bool {
 	return true
 }
 
+// regular reports whether a name is that of a file itself: to open a pipe would wait
+// for whoever writes to it.
+func regular(name string) bool {
+	info, err := os.Lstat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
 // pack is one pack that is open.
 type pack struct {
 	index *index
@@ -174,12 +180,15 @@ func openPack(name string, idSize int) *pack {
 	if err != nil {
 		return nil
 	}
+	if !regular(name + ".pack") {
+		return nil
+	}
 	file, err := os.Open(name + ".pack")
 	if err != nil {
 		return nil
 	}
 	info, err := file.Stat()
-	if err != nil || !info.Mode().IsRegular() {
+	if err != nil {
 		file.Close()
 		return nil
 	}

@@ -204,6 +204,31 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// TestPipes puts something else where objects would be: nothing waits for it.
+func TestPipes(t *testing.T) {
+	r := newRepo(t, "sha1")
+	id := strings.Repeat("ab", 20)
+	packs, err := filepath.Glob(filepath.Join(r.objects(), "pack", "*.pack"))
+	if err != nil || len(packs) == 0 {
+		t.Fatal(packs, err)
+	}
+	head := strings.TrimSpace(r.git("", "rev-parse", "main"))
+	for _, name := range append(packs, filepath.Join(r.objects(), id[:2], id[2:])) {
+		_ = os.MkdirAll(filepath.Dir(name), 0o755)
+		_ = os.Remove(name)
+		if out, err := exec.Command("mkfifo", name).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	s := pack.Open(r.objects())
+	defer s.Close()
+	for _, id := range []string{id, head} {
+		if _, ok := s.Read(id, limit); ok || s.Has(id) {
+			t.Errorf("%s is found", id)
+		}
+	}
+}
+
 // TestNoStore reads where there is nothing.
 func TestNoStore(t *testing.T) {
 	s := pack.Open(filepath.Join(t.TempDir(), "none"))

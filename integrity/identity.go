@@ -28,7 +28,47 @@ func bound(c *git.Commit, signer Signer, signers *Signers) []Problem {
 			problems = append(problems, lookalike(email, signers)...)
 		}
 	}
-	return problems
+	for _, name := range distinct(c.Author.Name, c.Committer.Name) {
+		if other := signers.namedIn(name); other != "" && !signer.Owns(other) {
+			problems = append(problems, problem(IDConfusable, "Read addresses, not names: those are whatever somebody wrote.",
+				"the name %s is the address of somebody else", quoted(name)))
+		}
+	}
+	return append(problems, shownOtherwise(c)...)
+}
+
+// namedIn returns the listed address that a name holds, if there is one.
+func (s *Signers) namedIn(name string) string {
+	if !strings.Contains(name, "@") {
+		return ""
+	}
+	for word := range strings.FieldsFuncSeq(name, func(r rune) bool { return strings.ContainsRune(" <>()[],;:\"'", r) }) {
+		for listed := range s.emails {
+			if strings.EqualFold(listed, word) {
+				return listed
+			}
+		}
+	}
+	return ""
+}
+
+// shownOtherwise warns of an encoding in which ASCII does not stand for itself: what Git
+// shows is then something else than what is judged here.
+func shownOtherwise(c *git.Commit) []Problem {
+	headers, _, _ := strings.Cut(string(c.Payload), "\n\n")
+	_, encoding, found := strings.Cut(headers, "\nencoding ")
+	encoding, _, _ = strings.Cut(encoding, "\n")
+	if !found {
+		return nil
+	}
+	encoding = strings.ToUpper(encoding)
+	for _, plain := range []string{"UTF-8", "UTF8", "ASCII", "US-ASCII", "ISO-8859-", "ISO8859-", "LATIN", "CP12", "WINDOWS-12", "EUC-", "EUCJP", "EUCKR", "GB2312", "GBK", "GB18030", "BIG5", "KOI8-", "SHIFT", "SJIS", "CP9", "CP8"} {
+		if strings.HasPrefix(encoding, plain) {
+			return nil
+		}
+	}
+	return []Problem{problem(IDConfusable, "Set i18n.commitEncoding to UTF-8, and commit again.",
+		"its encoding is %s, in which Git may show other names and words than those that were judged", quoted(encoding))}
 }
 
 func distinct(a, b string) []string {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -390,6 +391,35 @@ func TestTokens(t *testing.T) {
 	l.module(l.open(false), home.URL+"/m.tar.gz", "")
 	if want := []string{"home Bearer hunter2", "away "}; !slices.Equal(got, want) {
 		t.Errorf("the servers saw %q, want %q", got, want)
+	}
+}
+
+// TestSentTo keeps servers from using us against what listens on this machine.
+func TestSentTo(t *testing.T) {
+	for _, tt := range []struct {
+		to, by string
+		ok     bool
+	}{
+		{"https://files.example.com/a.zip", "https://registry.example.com/", true},
+		{"http://files.example.com/a.zip", "https://registry.example.com/", false},
+		{"http://127.0.0.1:8080/a.zip", "https://registry.example.com/", false},
+		{"https://localhost/a.zip", "https://registry.example.com/", false},
+		{"https://[::1]/a.zip", "https://registry.example.com/", false},
+		{"http://127.0.0.1:8080/a.zip", "http://127.0.0.1:1/", true},
+		{"file:///etc/passwd", "http://127.0.0.1:1/", false},
+		{"http://169.254.169.254/latest/a.zip", "https://registry.example.com/", false},
+	} {
+		to, err := url.Parse(tt.to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		by, err := url.Parse(tt.by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sentTo(to, by); (err == nil) != tt.ok {
+			t.Errorf("%s sends us to %s: %v", tt.by, tt.to, err)
+		}
 	}
 }
 

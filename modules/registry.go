@@ -31,7 +31,7 @@ func newClient() *client {
 		if len(via) > 5 {
 			return errors.New("it redirects more than five times")
 		}
-		return plain(to.URL, "")
+		return sentTo(to.URL, via[len(via)-1].URL)
 	}
 	return c
 }
@@ -133,7 +133,7 @@ func (c *client) discover(ctx context.Context, host string) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s says that its registry is at no URL", host)
 	}
-	return base, plain(base, "")
+	return base, sentTo(base, root)
 }
 
 // download asks where a version of a module is.
@@ -160,8 +160,24 @@ func (c *client) download(ctx context.Context, u *url.URL) (address, error) {
 		location = at.String()
 	}
 	at, err := parse(location)
-	if err == nil && at.registry != nil {
-		err = fmt.Errorf("%s says that the module is in a registry", u.Host)
+	if err != nil {
+		return at, err
 	}
-	return at, err
+	if at.registry != nil {
+		return at, fmt.Errorf("%s says that the module is in a registry", u.Host)
+	}
+	to, err := url.Parse(at.git + at.archive)
+	if err != nil {
+		return at, err
+	}
+	return at, sentTo(to, u)
+}
+
+// sentTo refuses a URL that a server sends us to. None but one of this machine may send
+// us to this machine.
+func sentTo(to, by *url.URL) error {
+	if loopback(to.Hostname()) && !loopback(by.Hostname()) {
+		return fmt.Errorf("%s sends us to this machine", by.Host)
+	}
+	return plain(to, "ssh")
 }

@@ -62,7 +62,7 @@ func shownOtherwise(c *git.Commit) []Problem {
 		return nil
 	}
 	encoding = strings.ToUpper(encoding)
-	for _, plain := range []string{"UTF-8", "UTF8", "ASCII", "US-ASCII", "ISO-8859-", "ISO8859-", "LATIN", "CP12", "WINDOWS-12", "EUC-", "EUCJP", "EUCKR", "GB2312", "GBK", "GB18030", "BIG5", "KOI8-", "SHIFT", "SJIS", "CP9", "CP8"} {
+	for _, plain := range []string{"UTF-8", "UTF8", "ASCII", "US-ASCII", "ISO-8859-", "ISO8859-", "LATIN", "CP12", "WINDOWS-12", "EUC-", "EUCJP", "EUCKR", "GB2312", "GBK", "GB18030", "BIG5", "KOI8-", "SHIFT", "SJIS", "CP932", "CP936", "CP949", "CP950", "CP850", "CP866", "CP437"} {
 		if strings.HasPrefix(encoding, plain) {
 			return nil
 		}

@@ -389,7 +389,9 @@ func mergesOf(j *judged) []string {
 func intoAnother(subject, ref string) bool {
 	branch, known := strings.CutPrefix(ref, "refs/heads/")
 	i := strings.LastIndex(subject, " into ")
-	if !known || i < 0 || !strings.HasPrefix(subject, "Merge ") {
+	written := slices.ContainsFunc([]string{"Merge branch", "Merge remote-tracking branch", "Merge tag", "Merge commit"},
+		func(start string) bool { return strings.HasPrefix(subject, start) })
+	if !known || i < 0 || !written {
 		return false
 	}
 	target := strings.Trim(subject[i+len(" into "):], "'")

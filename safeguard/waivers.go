@@ -150,7 +150,7 @@ func ignores(c *comparison) error {
 }
 
 type comment struct {
-	text     string
+	text     string // what it stands by, and what it says
 	policies []string
 	span     source.Span
 }
@@ -172,7 +172,26 @@ func comments(file *source.File) (all []comment) {
 		if len(rest) > 1 {
 			one.policies = strings.Split(rest[1], ",")
 		}
+		one.text = aboutLine(file, n) + "\x00" + one.text
 		all = append(all, one)
 	}
 	return all
+}
+
+// aboutLine returns the name of the field that a comment stands by: of its own line, or
+// of the next one that is none. A comment that moves to another field accepts another
+// finding.
+func aboutLine(file *source.File, n int) string {
+	for ; n <= file.Lines(); n++ {
+		span := file.Line(n)
+		line := strings.TrimLeft(string(file.Content[span.Start:span.End]), " \t-")
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' || strings.HasPrefix(line, "//") {
+			continue
+		}
+		if key, _, found := strings.Cut(line, ":"); found {
+			return key
+		}
+		return strings.Fields(line)[0]
+	}
+	return ""
 }

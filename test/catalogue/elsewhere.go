@@ -14,7 +14,7 @@ func Elsewhere() []Row {
 		{"A21", "An X.509 certificate that nobody pinned", "deny KEY_UNKNOWN", "integrity/attacks_test.go"},
 		{"A22", "An OpenPGP signature over SHA-1", "deny KEY_WEAK", "integrity/attacks_signature_test.go"},
 		{"A30", "A security key that nobody touched", "deny KEY_WEAK", "integrity/attacks_test.go"},
-		{"B18g", "The gate of the pipeline, in 77 other ways of two forges", "deny SAFEGUARD_REMOVED", "safeguard/gate_test.go#TestGates"},
+		{"B18g", "The gate of the pipeline, in 79 other ways of two forges", "deny SAFEGUARD_REMOVED", "safeguard/gate_test.go#TestGates"},
 		{"B23", "An approval for another repository, branch or base", "deny AUTHZ_THRESHOLD", "integrity/release_test.go"},
 		{"B24", "An approval of what was pushed before", "deny AUTHZ_THRESHOLD", "integrity/statements_test.go"},
 		{"B25", "A change that brings the policies by which it is judged", "judged by those of the base", "cli/testdata/script/verify-base.txtar"},

@@ -252,6 +252,8 @@ func TestCompare(t *testing.T) {
 		{"a key for longer", ", validUntil: 2026-06-01", "", "is valid for longer"},
 		{"a new key", `keys: [{ssh: "${alice}"}]`, `keys: [{ssh: "${alice}"}, {ssh: "${mallory}"}]`, "alice has the key"},
 		{"more for a bot", "fields: [image]", "fields: [image, command]", "may change command"},
+		{"a rule that takes the place of another", "refs:\n", "refs:\n- match: refs/heads/**\n  acknowledge: {of: admin, count: 1}\n", "needs 1 acknowledgements, and needed 2"},
+		{"a rule for other refs", "refs:\n", "refs:\n- match: refs/heads/other\n  acknowledge: {of: admin, count: 1}\n", ""},
 		{"rotation", `{ssh: "${bob}", validUntil: 2026-06-01}`, `{ssh: "${bob}", validUntil: 2026-02-01}, {ssh: "${bob2}"}`, ""},
 	} {
 		text := strings.Replace(good, c.old, c.new, 1)
@@ -318,4 +320,14 @@ func FuzzParse(f *testing.F) {
 		}
 		_ = fmt.Sprint(tr.Rules("a/b"), tr.Ref("refs/heads/main"))
 	})
+}
+
+// What holds for .holdfast by itself ends where a rule begins: that is no rule more.
+func TestCompareOwnRule(t *testing.T) {
+	without := strings.Replace(good, ".holdfast/**, ", "", 1)
+	with := strings.Replace(strings.Replace(without, "paths:\n", "paths:\n- match: [.holdfast/waivers.yaml]\n  who: [release]\n", 1), "version: 1", "version: 2", 1)
+	d := Compare(parse(t, without), parse(t, with), time.Time{})
+	if len(d.Grants) == 0 || len(d.Shrinks) == 0 {
+		t.Errorf("%+v", d)
+	}
 }

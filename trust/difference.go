@@ -21,11 +21,17 @@ func Shrinks(before, after *Trust, now time.Time) []string {
 	return Compare(before, after, now).Shrinks
 }
 
+// maxVersion leaves room for later versions: without it, nobody could change the file.
+const maxVersion = 1 << 53
+
 // Compare says what changed. Now decides which keys are still of use.
 func Compare(before, after *Trust, now time.Time) Difference {
 	var d Difference
 	if after.digest != before.digest && after.Version <= before.Version {
 		d.Invalid = append(d.Invalid, fmt.Sprintf("the version is %d and must be more than %d, since the file was changed", after.Version, before.Version))
+	}
+	if after.Version > maxVersion && before.Version <= maxVersion {
+		d.Invalid = append(d.Invalid, fmt.Sprintf("the version is %d: hardly any is left for those that follow", after.Version))
 	}
 	if after.Repository != before.Repository {
 		d.Invalid = append(d.Invalid, fmt.Sprintf("the repository is %q and was %q: what was signed for one would not count in the other", after.Repository, before.Repository))

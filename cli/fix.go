@@ -104,6 +104,11 @@ func (o *fixCommand) run(ctx context.Context, path string) error {
 	}
 	switch {
 	case r.partial:
+		p := report.NewPrinter(o.Err, 0, false)
+		p.Printf("holdfast: something could not be judged, and is not mended; `holdfast scan` says what it is")
+		if err := p.Err(); err != nil {
+			return err
+		}
 		return exitError{ExitUndecided}
 	case r.objects == 0:
 		return exitError{ExitNothing}
@@ -281,7 +286,21 @@ func (o *fixCommand) summary(fixed int, waived map[string]bool, out *fix.Outcome
 	if n := len(left); n > 0 && !o.review {
 		text += fmt.Sprintf("; %d %s review: holdfast fix --review", n, need(n))
 	}
+	if n := o.stuck(waived, out); n > 0 && !o.verbose {
+		text += fmt.Sprintf("; %d cannot be mended automatically: holdfast fix -v", n)
+	}
 	return text
+}
+
+// stuck counts the findings whose fix has no place that it could be made at.
+func (o *fixCommand) stuck(waived map[string]bool, out *fix.Outcome) (n int) {
+	for _, f := range out.Last.Findings {
+		isAsked := len(o.only) == 0 || slices.Contains(o.only, f.Rule.ID)
+		if f.Fix != nil && isAsked && !waived[f.Fingerprint] && (f.Fix.Reason != "" || out.Failed[f.Fingerprint] != "") {
+			n++
+		}
+	}
+	return n
 }
 
 func need(n int) string {

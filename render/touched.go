@@ -73,6 +73,7 @@ func Touched(units []Unit, changed []string) []Unit {
 	isChanged := make(map[string]bool, len(changed))
 	for _, name := range changed {
 		isChanged[name] = true
+		isChanged[path.Dir(name)] = true // of a file that is only there before or after, nothing else tells
 	}
 	byPath := map[string]Unit{}
 	touched := map[string]bool{}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/integrity"
+	"github.com/holdfast-dev/holdfast/pace"
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/report"
 	"github.com/holdfast-dev/holdfast/safeguard"
@@ -93,6 +94,7 @@ func (o *verifyCommand) run(ctx context.Context, revisions string) (err error) {
 	if err != nil {
 		return err
 	}
+	pace.Set(pace.Wide)
 	root := workTree(mustAbs("."))
 	if root == "" {
 		return errors.New("this is no work tree of Git")

@@ -9,11 +9,12 @@ import (
 	"syscall"
 
 	"github.com/holdfast-dev/holdfast/cli"
+	"github.com/holdfast-dev/holdfast/pace"
 	"github.com/holdfast-dev/holdfast/setup"
 )
 
 func main() {
-	paceCollector()
+	pace.Set(pace.Usual)
 	releaseCode()
 	if served, err := setup.ServeWorker(os.Args); served {
 		if err != nil {

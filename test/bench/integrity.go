@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"syscall"
 	"time"
 
 	"github.com/holdfast-dev/holdfast/git"
 	"github.com/holdfast-dev/holdfast/integrity"
+	"github.com/holdfast-dev/holdfast/pace"
 )
 
 // Commits of the histories that are verified.
@@ -45,6 +45,7 @@ func (b *bench) integrity(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	pace.Set(pace.Wide) // as the program does; what is compared in other sections is measured without
 	alone, err := judged(ctx, dir, first)
 	if err != nil {
 		return err
@@ -80,7 +81,6 @@ func judged(ctx context.Context, dir, root string) (usage, error) {
 	if err != nil {
 		return usage{}, errors.Join(err, repo.Close())
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as the program sets it for so little
 	before := childrenCPU()
 	u, err := own(func() error {
 		result, err := integrity.Check(ctx, repo, integrity.Trust{Root: root, Ref: "refs/heads/main"}, "", tip, nil)

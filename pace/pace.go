@@ -1,0 +1,86 @@
+// Package pace tells the garbage collector how often to run: seldom while little is in
+// use, and within a bound where much is.
+package pace
+
+import (
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync/atomic"
+)
+
+const (
+	// A heap grows by percent before it is collected; a small one by up to maxPercent,
+	// as long as it stays within the room. What a process allocates to get going stays or
+	// is followed by its end, so that looking through it sooner is a fifth of the processor
+	// time of a short scan.
+	percent, maxPercent = 100, 400
+
+	// Usual is the room of most work, in bytes, and Wide that of work on which somebody
+	// waits and which makes much garbage of little, as verification does.
+	Usual = 140 << 20
+	Wide  = 260 << 20
+
+	// softLimit is the memory, in bytes, near which garbage is collected more often
+	// than usual. That would cost more and more if much more than usualShare of it
+	// were in use, so that then there is no such limit.
+	softLimit  = 320 << 20
+	usualShare = 260 << 20
+)
+
+// Set has garbage collected seldom while there is little of it, and keeps large scans
+// within less memory than the usual twice of what they need. It holds for the process.
+// A later call gives it another room. The environment variables of Go's runtime go
+// before that.
+func Set(bytes int64) {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" || room.Swap(bytes) != 0 {
+		return
+	}
+	p := setting{maxPercent, softLimit}
+	debug.SetGCPercent(p.percent)
+	debug.SetMemoryLimit(p.limit)
+	afterCollection(p)
+}
+
+// room is that of the process, as the collector is; 0 if nothing was set.
+var room atomic.Int64
+
+// setting is what the collector was told.
+type setting struct {
+	percent int
+	limit   int64
+}
+
+func afterCollection(p setting) {
+	runtime.AddCleanup(new([16]byte), func(old setting) {
+		p := settingFor(inUse(), room.Load())
+		if p.percent != old.percent { // both stop everything for a moment
+			debug.SetGCPercent(p.percent)
+		}
+		if p.limit != old.limit {
+			debug.SetMemoryLimit(p.limit)
+		}
+		afterCollection(p)
+	}, p)
+}
+
+// settingFor returns the setting for so many bytes in use.
+func settingFor(live, room int64) setting {
+	p := setting{maxPercent, softLimit}
+	if live > 0 {
+		p.percent = int(min(max((room-live)*100/live, percent), maxPercent))
+	}
+	if live > usualShare {
+		p.limit = math.MaxInt64
+	}
+	return p
+}
+
+// inUse returns the bytes that the last collection has found to be in use.
+func inUse() int64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	return int64(sample[0].Value.Uint64())
+}

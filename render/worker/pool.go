@@ -101,7 +101,7 @@ func explain(ctx, bounded context.Context, job string, limits Limits, w *process
 	}
 	switch last := w.lastWords(); {
 	case strings.Contains(last, "out of memory"), strings.Contains(last, "cannot allocate memory"),
-		strings.Contains(last, "failed to create new OS thread"):
+		strings.Contains(last, "failed to create new OS thread"), strings.Contains(last, "pthread_create failed"):
 		return &LimitError{Job: job, Reason: fmt.Sprintf("it needs more than %d MiB of memory", limits.Memory>>20)}
 	case strings.Contains(last, "stack overflow"), strings.Contains(last, "stack exceeds"):
 		return &LimitError{Job: job, Reason: "it recurses too deeply"}

@@ -27,7 +27,6 @@ var measured = []part{
 	{"all policies on a Deployment that passes", "./policy/cel", "BenchmarkEvaluate/sound", "cpu-µs/op", 0, "µs CPU"},
 	{"all policies on one that fails many, with places", "./policy/cel", "BenchmarkEvaluate/unsound", "cpu-µs/op", 0, "µs CPU"},
 	{"ledger: a record appended and synced", "./ledger", "BenchmarkAppend", "ns/op", 1e-3, "µs"},
-	{"integrity: signed commits verified", "./integrity", "BenchmarkCheck", "commits/s", 0, "1/s"},
 	{"git: the directories of 30,000 files", "./git", "BenchmarkTree/first", "ns/op", 1e-6, "ms"},
 	{"git: what changed in the next commit", "./git", "BenchmarkTree/next", "ns/op", 1e-6, "ms"},
 }

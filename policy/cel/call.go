@@ -36,7 +36,7 @@ func (b *builder) call(e ast.Expr) (node, error) {
 	case operators.LogicalNot:
 		return &not{args[0]}, nil
 	case operators.Conditional:
-		return &conditional{args[0], args[1], args[2]}, nil
+		return &conditional{args[0], asFinder(args[1]), asFinder(args[2])}, nil
 	case operators.Equals:
 		return newEqual(args[0], args[1], false), nil
 	case operators.NotEquals:
@@ -47,25 +47,25 @@ func (b *builder) call(e ast.Expr) (node, error) {
 		case "or", "orValue":
 			if b.isFunction(e, "optional_or_optional", "optional_orValue_value") {
 				p, _ := args[0].(*path)
-				return &alternative{args[0], args[1], p, name == "orValue"}, nil
+				return &alternative{args[0], asFinder(args[1]), p, name == "orValue"}, nil
 			}
 		case operators.In:
 			if texts, ok := textsOf(args[1]); ok {
-				return &among{args[0], texts}, nil
+				return &among{asFinder(args[0]), texts}, nil
 			}
 		case "startsWith", "endsWith", "contains":
 			if text, ok := textOfConstant(args[1]); ok {
-				return &textTest{args[0], text, textTests[name], name}, nil
+				return &textTest{asFinder(args[0]), text, textTests[name], name}, nil
 			}
 		case overloads.Matches, "find", "findAll":
 			return b.match(name, args)
 		}
 	}
 	if name == overloads.Size && len(args) == 1 {
-		return size{args[0]}, nil
+		return size{asFinder(args[0])}, nil
 	}
 	if isDocumentFunction(name) {
-		return &document{args[0], name}, nil
+		return &document{asFinder(args[0]), name}, nil
 	}
 	return b.function(e, args)
 }
@@ -205,7 +205,10 @@ func (n *not) eval(v *scope, l locals) ref.Val {
 	return types.MaybeNoSuchOverloadErr(value)
 }
 
-type conditional struct{ condition, yes, no node }
+type conditional struct {
+	condition node
+	yes, no   finder
+}
 
 func (c *conditional) eval(v *scope, l locals) ref.Val {
 	branch, problem := c.branch(v, l)
@@ -221,10 +224,10 @@ func (c *conditional) find(v *scope, l locals) (*resource.Value, ref.Val) {
 	if branch == nil {
 		return nil, problem
 	}
-	return look(branch, v, l)
+	return branch.find(v, l)
 }
 
-func (c *conditional) branch(v *scope, l locals) (branch node, problem ref.Val) {
+func (c *conditional) branch(v *scope, l locals) (branch finder, problem ref.Val) {
 	switch condition := c.condition.eval(v, l); condition {
 	case types.True:
 		return c.yes, nil
@@ -246,17 +249,23 @@ func newEqual(a, b node, negated types.Bool) node {
 	if _, ok := a.(constant); ok {
 		a, b = b, a
 	}
-	if text, ok := textOfConstant(b); ok {
-		return &equalText{equal{a, b, negated}, text}
+	if c, ok := b.(constant); ok {
+		switch value := c.value.(type) {
+		case types.String:
+			return &equalText{asFinder(a), c, negated, string(value)}
+		case types.Bool:
+			return &equalBool{asFinder(a), value, negated}
+		}
 	}
 	return &equal{a, b, negated}
 }
 
 func (e *equal) eval(v *scope, l locals) ref.Val {
-	return e.compare(v, e.a.eval(v, l), e.b.eval(v, l))
+	return compare(v, e.a.eval(v, l), e.b.eval(v, l), e.negated)
 }
 
-func (e *equal) compare(v *scope, a, b ref.Val) ref.Val {
+// compare returns whether two values are equal, or the opposite.
+func compare(v *scope, a, b ref.Val, negated types.Bool) ref.Val {
 	switch {
 	case types.IsUnknownOrError(a):
 		return a
@@ -270,31 +279,56 @@ func (e *equal) compare(v *scope, a, b ref.Val) ref.Val {
 			}
 		}
 	}
-	return types.Bool((types.Equal(a, b) == types.True) != bool(e.negated))
+	return types.Bool((types.Equal(a, b) == types.True) != bool(negated))
 }
 
 // equalText compares with a text that is constant.
 type equalText struct {
-	equal
-	text string
+	a       finder
+	b       constant
+	negated types.Bool
+	text    string
 }
 
 func (e *equalText) eval(v *scope, l locals) ref.Val {
-	tree, value := look(e.a, v, l)
+	tree, value := e.a.find(v, l)
 	switch {
 	case tree == nil:
-		return e.compare(v, value, e.b.eval(v, l))
+		if text, ok := value.(types.String); ok {
+			return types.Bool((string(text) == e.text) != bool(e.negated))
+		}
+		return compare(v, value, e.b.value, e.negated)
 	case tree.Kind == resource.String:
 		return types.Bool((tree.Str == e.text) != bool(e.negated))
 	case tree.Kind == resource.Map || tree.Kind == resource.List:
-		return e.compare(v, valueOf(tree), e.b.eval(v, l))
+		return compare(v, valueOf(tree), e.b.value, e.negated)
 	}
 	return e.negated
 }
 
+// equalBool compares with true or false.
+type equalBool struct {
+	a             finder
+	want, negated types.Bool
+}
+
+func (e *equalBool) eval(v *scope, l locals) ref.Val {
+	tree, value := e.a.find(v, l)
+	if tree != nil {
+		if tree.Kind == resource.Bool {
+			return types.Bool((types.Bool(tree.Bool) == e.want) != e.negated)
+		}
+		value = valueOf(tree)
+	}
+	if is, ok := value.(types.Bool); ok {
+		return types.Bool((is == e.want) != e.negated)
+	}
+	return compare(v, value, e.want, e.negated)
+}
+
 // among is a in ['x', 'y'] with texts that are constant.
 type among struct {
-	of    node
+	of    finder
 	texts []string
 }
 
@@ -315,8 +349,8 @@ func (a *among) eval(v *scope, l locals) ref.Val {
 }
 
 // textAt returns the text that a node gives, or what it gives instead.
-func textAt(n node, v *scope, l locals) (text string, other ref.Val) {
-	tree, value := look(n, v, l)
+func textAt(n finder, v *scope, l locals) (text string, other ref.Val) {
+	tree, value := n.find(v, l)
 	if tree != nil {
 		if tree.Kind == resource.String {
 			return tree.Str, nil
@@ -331,7 +365,7 @@ func textAt(n node, v *scope, l locals) (text string, other ref.Val) {
 
 // textTest is a.startsWith(b) and the like, with a text b that is constant.
 type textTest struct {
-	of   node
+	of   finder
 	text string
 	test func(s, text string) bool
 	name string
@@ -364,7 +398,7 @@ func noOverload(v *scope, other ref.Val, name string) ref.Val {
 
 // match is a.matches(b), a.find(b) or a.findAll(b).
 func (b *builder) match(name string, args []node) (node, error) {
-	m := &match{of: args[0], pattern: args[1], name: name, answer: answers[name], patterns: &b.env.patterns}
+	m := &match{of: asFinder(args[0]), pattern: asFinder(args[1]), name: name, answer: answers[name], patterns: &b.env.patterns}
 	if text, ok := textOfConstant(args[1]); ok {
 		var err error
 		m.compiled, err = m.patterns.of(text)
@@ -374,7 +408,7 @@ func (b *builder) match(name string, args []node) (node, error) {
 }
 
 type match struct {
-	of, pattern node
+	of, pattern finder
 	compiled    *pattern // nil if the pattern is not constant
 	name        string
 	answer      func(p *pattern, text string) ref.Val
@@ -409,10 +443,10 @@ func (m *match) eval(v *scope, l locals) ref.Val {
 }
 
 // size is a.size() or size(a).
-type size struct{ of node }
+type size struct{ of finder }
 
 func (s size) eval(v *scope, l locals) ref.Val {
-	tree, value := look(s.of, v, l)
+	tree, value := s.of.find(v, l)
 	if tree != nil {
 		switch tree.Kind {
 		case resource.List:

@@ -38,13 +38,13 @@ func usesDocuments(e ast.Expr) (uses bool) {
 
 // document is statements(a) or json(a).
 type document struct {
-	of node
+	of finder
 	as string
 }
 
 func (d *document) eval(v *scope, l locals) ref.Val {
 	v.unread = nil
-	tree, value := look(d.of, v, l)
+	tree, value := d.of.find(v, l)
 	if tree == nil {
 		if types.IsUnknown(value) && v.unread != nil {
 			tree = v.unread
@@ -121,7 +121,7 @@ func (v *scope) document(value ref.Val, tree *resource.Value, as string) ref.Val
 	all := iam.Statements(doc, func(part *resource.Value, path resource.Path) {
 		p := at
 		for _, step := range path {
-			p = p.below(step)
+			p = v.rec.below(p, step)
 		}
 		places[part] = p
 	})

@@ -36,6 +36,8 @@ type Engine struct {
 
 	byKind  sync.Map // kindOf → []*compiled
 	indexes sync.Map // weak.Pointer[resource.Set] → *index
+
+	subjects sync.Pool // of *subject, for their memory
 }
 
 var _ policy.Evaluator = (*Engine)(nil)
@@ -79,6 +81,7 @@ func (e *Engine) Evaluate(ctx context.Context, r *resource.Resource, set *resour
 		return nil
 	}
 	s := newSubject(e, r, set, stage)
+	defer s.release()
 	keys := e.guards.keysOf(r.Root)
 	passedOver := policy.Pass
 	if s.gone() {

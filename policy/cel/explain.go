@@ -139,9 +139,7 @@ func (x *explanation) explain(c *clause, in surrounding) {
 	switch c.form {
 	case all:
 		for _, part := range c.parts {
-			if x.fails(part, in) {
-				x.explain(part, in)
-			}
+			x.explainFailing(part, in)
 		}
 	case any_:
 		x.explain(c.parts[len(c.parts)-1], in)
@@ -168,22 +166,25 @@ func (x *explanation) blame() {
 	}
 }
 
-// fails reports whether a clause is certainly not as wanted, and forgets what
-// it read. Unknown values and errors do not make it fail.
-func (x *explanation) fails(c *clause, in surrounding) bool {
+// explainFailing explains a clause if it is certainly not as wanted. Unknown values
+// and errors do not make it so.
+func (x *explanation) explainFailing(c *clause, in surrounding) {
 	before := x.rec.last
 	out := c.whole(in)
+	fails := out == types.Bool(!c.want)
+	if fails && c.form == leaf {
+		x.blame()
+		return
+	}
 	x.rec.last = before
-	return out == types.Bool(!c.want)
+	if fails {
+		x.explain(c, in)
+	}
 }
 
 func (x *explanation) each(c *clause, in surrounding) {
 	found := len(x.places)
-	x.elements(c, c.operand(in), in, func(in surrounding) {
-		if x.fails(c.parts[0], in) {
-			x.explain(c.parts[0], in)
-		}
-	})
+	x.elements(c, c.operand(in), in, func(in surrounding) { x.explainFailing(c.parts[0], in) })
 	if len(x.places) == found {
 		x.blame()
 	}
@@ -217,7 +218,9 @@ func (x *explanation) elements(c *clause, over ref.Val, in surrounding, do func(
 // with returns the surrounding with the variables of a clause bound.
 func (in surrounding) with(c *clause, values ...ref.Val) surrounding {
 	for i, value := range values {
-		in.vars = &binding{in.vars, c.vars[i], value}
+		if in.of.limited {
+			in.vars = &binding{in.vars, c.vars[i], value}
+		}
 		in.locals[c.at+i] = value
 	}
 	return in

@@ -18,7 +18,7 @@ func (b *builder) fold(e ast.ComprehensionExpr) (node, error) {
 		return nil, err
 	}
 	in := b.within(e)
-	l := loop{over: over, at: len(b.locals), two: e.HasIterVar2()}
+	l := loop{over: asFinder(over), at: len(b.locals), two: e.HasIterVar2()}
 	if predicate, operator := quantified(e); predicate != nil && e.AccuInit().Kind() == ast.LiteralKind {
 		p, err := in.build(predicate)
 		return &quantifier{l, p, operator == operators.LogicalOr}, err
@@ -93,14 +93,14 @@ func isCall(e ast.Expr, name string) bool {
 // loop is what all comprehensions have: what they go over, and where the locals
 // are that are bound to each element.
 type loop struct {
-	over node
+	over finder
 	at   int
 	two  bool // keys and values, or indexes and items
 }
 
 // start returns a cursor over the elements, or what is wrong.
 func (n *loop) start(v *scope, l locals) (c cursor, problem ref.Val) {
-	tree, value := look(n.over, v, l)
+	tree, value := n.over.find(v, l)
 	if tree != nil {
 		if tree.Kind == resource.List {
 			return cursor{items: tree.Items, n: len(tree.Items), two: n.two}, nil

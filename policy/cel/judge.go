@@ -26,6 +26,7 @@ type compiled struct {
 type program struct {
 	conditions  []*expression
 	variables   []variable
+	relations   []relation
 	validations []validation
 	severities  []*expression // of the severity rules
 	fixes       func() ([]fix, error)
@@ -84,6 +85,9 @@ func (e *Engine) compile(p *policy.Policy, limited bool) (*program, error) {
 		c.own = own[:i] // variables see only those above them
 		x := add(text{expr: v.Expression, span: v.Span}, cel.DynType)
 		out.variables = append(out.variables, variable{v.Name, func() (*expression, error) { return x, nil }})
+	}
+	for i := range p.Relations {
+		out.relations = append(out.relations, newRelation(&p.Relations[i]))
 	}
 	c.own = own
 	out.params = valueOf(c.params)

@@ -31,12 +31,18 @@ type finder interface {
 	find(v *scope, l locals) (*resource.Value, ref.Val)
 }
 
-func look(n node, v *scope, l locals) (*resource.Value, ref.Val) {
+// asFinder returns a node as a finder.
+func asFinder(n node) finder {
 	if f, ok := n.(finder); ok {
-		return f.find(v, l)
+		return f
 	}
-	return nil, n.eval(v, l)
+	return evaluated{n}
 }
+
+// evaluated is any node that is no finder.
+type evaluated struct{ node }
+
+func (e evaluated) find(v *scope, l locals) (*resource.Value, ref.Val) { return nil, e.eval(v, l) }
 
 // builder makes nodes of an expression.
 type builder struct {
@@ -123,7 +129,7 @@ func (b *builder) variable(of ast.Expr, name string) node {
 			return sharedVariable(i)
 		}
 	case b.isGlobal(of, "relations"):
-		return relation(name)
+		return relationNamed(name)
 	}
 	return nil
 }
@@ -133,6 +139,13 @@ type constant struct{ value ref.Val }
 func (c constant) eval(*scope, locals) ref.Val { return c.value }
 
 func (c constant) find(*scope, locals) (*resource.Value, ref.Val) { return nil, c.value }
+
+// empty is an expression [] or {}, which is mostly what stands in for a field.
+type empty struct{ tree *resource.Value }
+
+func (e empty) eval(*scope, locals) ref.Val { return valueOf(e.tree) }
+
+func (e empty) find(*scope, locals) (*resource.Value, ref.Val) { return e.tree, nil }
 
 type local int
 
@@ -160,7 +173,7 @@ func (g global) eval(v *scope, _ locals) ref.Val {
 type (
 	ownVariable    int // of the policy
 	sharedVariable int // of the prelude
-	relation       string
+	relationNamed  string
 )
 
 func (i ownVariable) eval(v *scope, _ locals) ref.Val {
@@ -171,7 +184,7 @@ func (i sharedVariable) eval(v *scope, _ locals) ref.Val {
 	return v.evaluate(&v.shared[i], &v.prelude[i])
 }
 
-func (name relation) eval(v *scope, _ locals) ref.Val {
+func (name relationNamed) eval(v *scope, _ locals) ref.Val {
 	for i := range v.policy.Relations {
 		if v.policy.Relations[i].Name == string(name) {
 			return v.relation(i)
@@ -182,6 +195,9 @@ func (name relation) eval(v *scope, _ locals) ref.Val {
 
 // list is an expression [a, ?b].
 func (b *builder) list(e ast.ListExpr) (node, error) {
+	if e.Size() == 0 {
+		return empty{&resource.Value{Kind: resource.List}}, nil
+	}
 	elements, err := b.all(e.Elements()...)
 	if err != nil {
 		return nil, err
@@ -228,6 +244,9 @@ func (m *makeList) eval(v *scope, l locals) ref.Val {
 
 // makeMap is an expression {a: b, ?c: d}.
 func (b *builder) makeMap(e ast.MapExpr) (node, error) {
+	if e.Size() == 0 {
+		return empty{&resource.Value{Kind: resource.Map}}, nil
+	}
 	m := &makeMap{adapter: b.env.CELTypeAdapter()}
 	fixed := true
 	for _, entry := range e.Entries() {

@@ -158,7 +158,7 @@ func (p *path) general(v *scope, at ref.Val, from int, optional bool) (_ *resour
 			return nil, problem, optional, false
 		case next == nil:
 			if _, recorded := at.(*recordedObject); recorded {
-				v.rec.last = p.rest(v.rec.last, i+1)
+				v.rec.last = p.rest(v.rec, i+1)
 			}
 			if optional {
 				return nil, nil, true, false
@@ -170,13 +170,16 @@ func (p *path) general(v *scope, at ref.Val, from int, optional bool) (_ *resour
 	return nil, at, optional, !types.IsUnknownOrError(at)
 }
 
-// rest extends an absent place by the names that were to be selected from it.
-func (p *path) rest(at *place, from int) *place {
+// rest extends the absent place that was read last by the names that were to be
+// selected from it.
+func (p *path) rest(rec *recorder, from int) *place {
+	at := rec.last
 	for _, s := range p.steps[from:] {
 		if !s.named {
 			break
 		}
-		at = &place{parent: at, step: resource.Key(s.name), absent: true}
+		at = rec.below(at, resource.Key(s.name))
+		at.absent = true
 	}
 	return at
 }
@@ -286,9 +289,10 @@ func (e *element) eval(v *scope, l locals) ref.Val {
 // alternative is a.or(b) or a.orValue(b). What stands in for the optional is
 // evaluated only if it is needed.
 type alternative struct {
-	optional, second node
-	path             *path // the optional, if it is one
-	unwrap           bool
+	optional node
+	second   finder
+	path     *path // the optional, if it is one
+	unwrap   bool
 }
 
 func (a *alternative) eval(v *scope, l locals) ref.Val {
@@ -310,7 +314,7 @@ func (a *alternative) find(v *scope, l locals) (*resource.Value, ref.Val) {
 	tree, value, optional, found := a.path.follow(v, l)
 	switch {
 	case !found && value == nil:
-		return look(a.second, v, l)
+		return a.second.find(v, l)
 	case found && !optional:
 		if o, ok := value.(*types.Optional); ok {
 			return nil, a.chooseFrom(o, v, l)

@@ -16,8 +16,6 @@ type place struct {
 	absent bool
 }
 
-func (p *place) below(step resource.Step) *place { return &place{parent: p, step: step} }
-
 func (p *place) path() resource.Path {
 	n := 0
 	for at := p; at.parent != nil; at = at.parent {
@@ -31,10 +29,48 @@ func (p *place) path() resource.Path {
 	return path
 }
 
-// recorder remembers the last value that was read, and all if that is not nil.
+// recorder remembers the last value that was read, and all if that is not nil. What
+// it makes of a resource is in few pieces of memory.
 type recorder struct {
 	last *place
 	all  []*place
+
+	places  []place
+	objects []recordedObject
+	lists   []recordedList
+}
+
+const piece = 64 // of what a recorder makes, at a time
+
+// emptied forgets all, and keeps the memory.
+func (r *recorder) emptied() *recorder {
+	*r = recorder{places: r.places[:0], objects: r.objects[:0], lists: r.lists[:0]}
+	return r
+}
+
+// below returns the place that is a step below another.
+func (r *recorder) below(parent *place, step resource.Step) *place {
+	if len(r.places) == cap(r.places) {
+		r.places = make([]place, 0, piece)
+	}
+	r.places = append(r.places, place{parent: parent, step: step})
+	return &r.places[len(r.places)-1]
+}
+
+func (r *recorder) object(v *resource.Value, at *place, w view) *recordedObject {
+	if len(r.objects) == cap(r.objects) {
+		r.objects = make([]recordedObject, 0, piece)
+	}
+	r.objects = append(r.objects, recordedObject{(*object)(v), at, r, w})
+	return &r.objects[len(r.objects)-1]
+}
+
+func (r *recorder) list(v *resource.Value, at *place, w view) *recordedList {
+	if len(r.lists) == cap(r.lists) {
+		r.lists = make([]recordedList, 0, piece/4)
+	}
+	r.lists = append(r.lists, recordedList{(*list)(v), at, r, w})
+	return &r.lists[len(r.lists)-1]
 }
 
 func (r *recorder) read(at *place) {
@@ -46,15 +82,7 @@ func (r *recorder) read(at *place) {
 // recorded returns v as a CEL value that tells the recorder of every read. What
 // asks only for a size, or searches a list, has read the list itself.
 func recorded(v *resource.Value, at *place, rec *recorder) ref.Val {
-	switch {
-	case v.Unknown != "":
-		return valueOf(v)
-	case v.Kind == resource.Map:
-		return &recordedObject{object: (*object)(v), at: at, rec: rec}
-	case v.Kind == resource.List:
-		return &recordedList{list: (*list)(v), at: at, rec: rec}
-	}
-	return scalarOf(v)
+	return view(nil).recorded(v, at, rec)
 }
 
 type recordedObject struct {
@@ -76,10 +104,10 @@ type recordedList struct {
 type view map[*resource.Value]*place
 
 // below returns where a value is that is a step below another.
-func (w view) below(at *place, step resource.Step, v *resource.Value) *place {
+func (w view) below(at *place, step resource.Step, v *resource.Value, rec *recorder) *place {
 	switch {
 	case w == nil:
-		return at.below(step)
+		return rec.below(at, step)
 	case w[v] != nil:
 		return w[v]
 	}
@@ -88,16 +116,15 @@ func (w view) below(at *place, step resource.Step, v *resource.Value) *place {
 
 // recorded returns a part of the view.
 func (w view) recorded(v *resource.Value, at *place, rec *recorder) ref.Val {
-	switch out := recorded(v, at, rec).(type) {
-	case *recordedObject:
-		out.view = w
-		return out
-	case *recordedList:
-		out.view = w
-		return out
-	default:
-		return out
+	switch {
+	case v.Unknown != "":
+		return valueOf(v)
+	case v.Kind == resource.Map:
+		return rec.object(v, at, w)
+	case v.Kind == resource.List:
+		return rec.list(v, at, w)
 	}
+	return scalarOf(v)
 }
 
 func (o *recordedObject) Find(key ref.Val) (ref.Val, bool) {
@@ -106,7 +133,7 @@ func (o *recordedObject) Find(key ref.Val) (ref.Val, bool) {
 		return nil, false
 	}
 	v := o.value().Get(string(name))
-	at := o.view.below(o.at, resource.Key(string(name)), v)
+	at := o.view.below(o.at, resource.Key(string(name)), v, o.rec)
 	o.rec.read(at)
 	if absent(v) {
 		at.absent = o.view == nil
@@ -119,7 +146,7 @@ func (o *recordedObject) Get(key ref.Val) ref.Val      { return getKey(o, key) }
 func (o *recordedObject) Contains(key ref.Val) ref.Val { return containsKey(o, key) }
 
 func (o *recordedObject) Iterator() traits.Iterator {
-	return &keys{fields: o.Fields, seen: func(key string) { o.rec.read(o.view.below(o.at, resource.Key(key), o.value().Get(key))) }}
+	return &keys{fields: o.Fields, seen: func(key string) { o.rec.read(o.view.below(o.at, resource.Key(key), o.value().Get(key), o.rec)) }}
 }
 
 func (l *recordedList) Get(index ref.Val) ref.Val {
@@ -127,7 +154,7 @@ func (l *recordedList) Get(index ref.Val) ref.Val {
 	if err != nil {
 		return err
 	}
-	at := l.view.below(l.at, resource.Index(i), l.Items[i])
+	at := l.view.below(l.at, resource.Index(i), l.Items[i], l.rec)
 	l.rec.read(at)
 	return l.view.recorded(l.Items[i], at, l.rec)
 }

@@ -3,6 +3,7 @@ package cel
 import (
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"weak"
@@ -19,8 +20,9 @@ import (
 type index struct {
 	byKind []*sameKind // in the order of the set
 
-	mu     sync.Mutex
-	groups map[groupKey]*group
+	mu      sync.Mutex
+	groups  map[groupKey]*group
+	members map[*resource.Resource]*member
 }
 
 type sameKind struct {
@@ -30,8 +32,28 @@ type sameKind struct {
 }
 
 type groupKey struct {
-	relation  *policy.Relation
+	relation  string // what it leads to, whatever its name
 	namespace string // of the one that is judged, if only that counts
+}
+
+// relation is one of a policy, with what tells it from others.
+type relation struct {
+	*policy.Relation
+	key string
+}
+
+func newRelation(r *policy.Relation) relation {
+	return relation{r, strings.Join([]string{
+		strings.Join(r.Groups, " "), strings.Join(r.Kinds, " "), strings.Join(r.Resources, " "),
+		strconv.FormatBool(r.SameNamespace), string(r.Link), strings.Join(r.Paths, " "),
+	}, "|")}
+}
+
+// member is a resource that a relation may lead to, as policies see it.
+type member struct {
+	*resource.Resource
+	tree     *resource.Value
+	unknowns bool // whether it has values that are not known
 }
 
 // index returns the index of a set. It is made once, and kept for as long as
@@ -50,7 +72,7 @@ func (e *Engine) index(set *resource.Set) *index {
 }
 
 func newIndex(set *resource.Set) *index {
-	in := &index{groups: map[groupKey]*group{}}
+	in := &index{groups: map[groupKey]*group{}, members: map[*resource.Resource]*member{}}
 	byKind := map[kindOf]*sameKind{}
 	for _, r := range set.All {
 		key := kindOf{r.ID.Platform, r.ID.Group, r.ID.Kind}
@@ -66,48 +88,72 @@ func newIndex(set *resource.Set) *index {
 	return in
 }
 
-// related returns the list of what a relation of r leads to. If it hangs on
-// something that is not known, the list itself is unknown.
-func (in *index) related(relation *policy.Relation, r *resource.Resource) (found ref.Val, unknowns bool) {
-	g := in.group(relation, r.ID)
-	if relation.Link == "" {
-		if relation.Matches(r.ID.Group, r.ID.Kind) { // it may be among them
-			return listOf(g.all, r), g.unknowns()
+// related returns the list of what a relation of r leads to, and whether any of it has
+// unknown values. If it hangs on something that is not known, the list itself is
+// unknown.
+func (in *index) related(to *relation, r *resource.Resource) (found ref.Val, unknowns bool) {
+	g := in.group(to, r.ID)
+	if to.Link == "" {
+		if to.Matches(r.ID.Group, r.ID.Kind) { // it may be among them
+			return listOf(g.all, r), g.unknowns
 		}
-		return g.list(), g.unknowns()
+		return g.list(), g.unknowns
 	}
-	linked, open := g.linked(relation, r)
+	linked, open := g.linked(to.Relation, r)
 	if open != "" {
 		return types.NewUnknown(1, types.NewAttributeTrail(open)), true
 	}
-	return listOf(linked, r), slices.ContainsFunc(linked, func(r *resource.Resource) bool { return hasUnknown(r.Root) })
+	return listOf(linked, r), anyUnknown(linked)
 }
 
 // listOf returns the resources as a list, without r itself.
-func listOf(all []*resource.Resource, r *resource.Resource) ref.Val {
-	roots := make([]*resource.Value, 0, len(all))
+func listOf(all []*member, r *resource.Resource) ref.Val {
+	if len(all) == 0 {
+		return noMembers
+	}
+	trees := make([]*resource.Value, 0, len(all))
 	for _, one := range all {
-		if one != r {
-			roots = append(roots, withoutNulls(one.Root))
+		if one.Resource != r {
+			trees = append(trees, one.tree)
 		}
 	}
-	return (*list)(&resource.Value{Kind: resource.List, Items: roots})
+	return (*list)(&resource.Value{Kind: resource.List, Items: trees})
+}
+
+var noMembers = &list{Kind: resource.List}
+
+func anyUnknown(all []*member) bool {
+	return slices.ContainsFunc(all, func(m *member) bool { return m.unknowns })
 }
 
 // group returns the resources of the kinds of a relation.
-func (in *index) group(relation *policy.Relation, of resource.ID) *group {
-	key := groupKey{relation: relation}
-	if relation.SameNamespace {
+func (in *index) group(to *relation, of resource.ID) *group {
+	key := groupKey{relation: to.key}
+	if to.SameNamespace {
 		key.namespace = namespaceOf(of)
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	g := in.groups[key]
 	if g == nil {
-		g = newGroup(in.find(relation, of))
+		g = newGroup(in.find(to.Relation, of))
 		in.groups[key] = g
 	}
 	return g
+}
+
+// member returns what is known of a resource that several relations may lead to.
+func (in *index) member(r *resource.Resource) *member {
+	m := in.members[r]
+	if m == nil {
+		m = &member{Resource: r, tree: r.Root}
+		unknowns, nulls := survey(r.Root)
+		if m.unknowns = unknowns; nulls {
+			m.tree = withoutNulls(r.Root)
+		}
+		in.members[r] = m
+	}
+	return m
 }
 
 // namespaceOf returns the namespace of a resource. A Namespace counts as in itself.
@@ -118,14 +164,17 @@ func namespaceOf(id resource.ID) string {
 	return id.Namespace
 }
 
-func (in *index) find(relation *policy.Relation, of resource.ID) (found []*resource.Resource) {
+func (in *index) find(to *policy.Relation, of resource.ID) (found []*member) {
 	for _, k := range in.byKind {
-		switch {
-		case k.platform != of.Platform || !relation.Matches(k.group, k.kind):
-		case relation.SameNamespace:
-			found = append(found, k.byNamespace[namespaceOf(of)]...)
-		default:
-			found = append(found, k.all...)
+		if k.platform != of.Platform || !to.Matches(k.group, k.kind) {
+			continue
+		}
+		all := k.all
+		if to.SameNamespace {
+			all = k.byNamespace[namespaceOf(of)]
+		}
+		for _, r := range all {
+			found = append(found, in.member(r))
 		}
 	}
 	return found
@@ -134,47 +183,43 @@ func (in *index) find(relation *policy.Relation, of resource.ID) (found []*resou
 // group are the resources that a relation may lead to, with what links them to
 // others. A link is found by one key, then verified.
 type group struct {
-	all      []*resource.Resource
+	all      []*member
+	unknowns bool
 	list     func() ref.Val
-	unknowns func() bool
 
-	links sync.Map // policy.Link and path → func() *linkIndex
+	once  sync.Once
+	links linkIndex
 }
 
-func newGroup(all []*resource.Resource) *group {
-	return &group{
-		all:  all,
-		list: sync.OnceValue(func() ref.Val { return listOf(all, nil) }),
-		unknowns: sync.OnceValue(func() bool {
-			return slices.ContainsFunc(all, func(r *resource.Resource) bool { return hasUnknown(r.Root) })
-		}),
-	}
+func newGroup(all []*member) *group {
+	return &group{all: all, unknowns: anyUnknown(all), list: sync.OnceValue(func() ref.Val { return listOf(all, nil) })}
 }
 
 // linkIndex finds resources of a group by the key that they are linked by: a name,
 // or a label as key=value. Those without a key are candidates for everything.
 type linkIndex struct {
-	byKey  map[string][]*resource.Resource
-	others []*resource.Resource
+	byKey  map[string][]*member
+	others []*member
 	open   string // why it may lack some: their key is not known
 }
 
-func (g *group) index(relation *policy.Relation, keys func(*resource.Resource) ([]string, string)) *linkIndex {
-	made, _ := g.links.LoadOrStore(string(relation.Link)+" "+strings.Join(relation.Paths, " "), sync.OnceValue(func() *linkIndex {
-		x := &linkIndex{byKey: map[string][]*resource.Resource{}}
-		for _, r := range g.all {
-			found, open := keys(r)
+// index returns the link index of a group, which is made by the keys of its resources.
+func (g *group) index(keys func(*resource.Resource) ([]string, string)) *linkIndex {
+	g.once.Do(func() {
+		x := &g.links
+		x.byKey = make(map[string][]*member, len(g.all))
+		for _, m := range g.all {
+			found, open := keys(m.Resource)
 			x.open = firstOf(x.open, open)
 			if len(found) == 0 {
-				x.others = append(x.others, r)
+				x.others = append(x.others, m)
 			}
 			for _, key := range found {
-				x.byKey[key] = append(x.byKey[key], r)
+				x.byKey[key] = append(x.byKey[key], m)
 			}
 		}
-		return x
-	}))
-	return made.(func() *linkIndex)()
+	})
+	return &g.links
 }
 
 func firstOf(a, b string) string {
@@ -186,11 +231,11 @@ func firstOf(a, b string) string {
 
 // linked returns the resources of the group that are linked to r, or why that is
 // not known.
-func (g *group) linked(relation *policy.Relation, r *resource.Resource) (found []*resource.Resource, open string) {
+func (g *group) linked(relation *policy.Relation, r *resource.Resource) (found []*member, open string) {
 	switch relation.Link {
 	case policy.References:
 		names, open := texts(r, relation.Paths)
-		x := g.index(relation, nameOf)
+		x := g.index(nameOf)
 		for _, name := range names {
 			for _, one := range x.byKey[name] {
 				if !slices.Contains(found, one) {
@@ -200,7 +245,7 @@ func (g *group) linked(relation *policy.Relation, r *resource.Resource) (found [
 		}
 		return found, open
 	case policy.ReferencedBy:
-		x := g.index(relation, func(r *resource.Resource) ([]string, string) { return texts(r, relation.Paths) })
+		x := g.index(func(r *resource.Resource) ([]string, string) { return texts(r, relation.Paths) })
 		for _, name := range namesOf(r) {
 			for _, one := range x.byKey[name] {
 				if !slices.Contains(found, one) {
@@ -210,7 +255,7 @@ func (g *group) linked(relation *policy.Relation, r *resource.Resource) (found [
 		}
 		return found, x.open
 	case policy.Selects:
-		x := g.index(relation, labelKeys)
+		x := g.index(labelKeys)
 		for _, path := range relation.Paths {
 			s, unknown := selectorAt(r, path)
 			open = firstOf(open, unknown)
@@ -219,7 +264,7 @@ func (g *group) linked(relation *policy.Relation, r *resource.Resource) (found [
 				candidates = x.byKey[key]
 			}
 			for _, one := range candidates {
-				if s.matches(labelsOf(one)) && (len(relation.Paths) == 1 || !slices.Contains(found, one)) {
+				if s.matches(labelsOf(one.Resource)) && (len(relation.Paths) == 1 || !slices.Contains(found, one)) {
 					found = append(found, one)
 				}
 			}
@@ -227,7 +272,7 @@ func (g *group) linked(relation *policy.Relation, r *resource.Resource) (found [
 		return found, firstOf(open, x.open)
 	default: // policy.SelectedBy
 		labels := labelsOf(r)
-		x := g.index(relation, func(r *resource.Resource) (keys []string, open string) {
+		x := g.index(func(r *resource.Resource) (keys []string, open string) {
 			for _, path := range relation.Paths {
 				s, unknown := selectorAt(r, path)
 				open = firstOf(open, unknown)
@@ -245,7 +290,7 @@ func (g *group) linked(relation *policy.Relation, r *resource.Resource) (found [
 		}
 		for _, one := range candidates {
 			selects := func(path string) bool {
-				s, _ := selectorAt(one, path)
+				s, _ := selectorAt(one.Resource, path)
 				return s.matches(labels)
 			}
 			if slices.ContainsFunc(relation.Paths, selects) && !slices.Contains(found, one) {
@@ -287,30 +332,36 @@ func namesOf(r *resource.Resource) []string {
 // all are known. What refers to a resource by an expression has its name, whether or
 // not the value is known.
 func texts(r *resource.Resource, paths []string) (found []string, open string) {
-	var walk func(v *resource.Value, keys []string)
-	walk = func(v *resource.Value, keys []string) {
-		refs := v.Refs()
-		found = append(found, refs...)
-		switch {
-		case v == nil || v.Unknown != "" && len(refs) > 0:
-		case v.Unknown != "":
-			open = firstOf(open, v.Unknown)
-		case v.Kind == resource.List:
-			for _, item := range v.Items {
-				walk(item, keys)
-			}
-		case len(keys) > 0:
-			walk(v.Get(keys[0]), keys[1:])
-		case v.Text() != "":
-			found = append(found, v.Text())
-		}
-	}
 	for _, path := range paths {
+		from := r.Root
 		if rest, ok := strings.CutPrefix(path, "pod."); ok {
-			walk(podOf(r), strings.Split(rest, "."))
-		} else {
-			walk(r.Root, strings.Split(path, "."))
+			from, path = podOf(r), rest
 		}
+		var unknown string
+		found, unknown = appendTexts(found, from, path)
+		open = firstOf(open, unknown)
+	}
+	return found, open
+}
+
+func appendTexts(found []string, v *resource.Value, path string) (_ []string, open string) {
+	refs := v.Refs()
+	found = append(found, refs...)
+	switch {
+	case v == nil || v.Unknown != "" && len(refs) > 0:
+	case v.Unknown != "":
+		open = v.Unknown
+	case v.Kind == resource.List:
+		for _, item := range v.Items {
+			var unknown string
+			found, unknown = appendTexts(found, item, path)
+			open = firstOf(open, unknown)
+		}
+	case path != "":
+		key, rest, _ := strings.Cut(path, ".")
+		return appendTexts(found, v.Get(key), rest)
+	case v.Text() != "":
+		found = append(found, v.Text())
 	}
 	return found, open
 }

@@ -24,10 +24,11 @@ type subject struct {
 	root     ref.Val
 	rec      *recorder  // nil for plain evaluation
 	recorded *subject   // the same, over values that record reads; nil until something fails
+	spare    *subject   // memory for that
 	shared   []variable // the prelude of r's platform
 	prelude  []memo
 	stack    locals          // those of all expressions that are being evaluated
-	scope    *scope          // of the policy that judges, made for the first one
+	scope    *scope          // of the policy that judges
 	code     *policy.Subject // for policies that are not written in CEL; nil until there is one
 	docs     *documents      // texts that are read as JSON; nil until there is one
 	unread   *resource.Value // what was found last that is not known
@@ -50,18 +51,38 @@ func newSubject(e *Engine, r *resource.Resource, set *resource.Set, stage policy
 	if nulls {
 		tree = withoutNulls(tree)
 	}
-	return &subject{
-		engine: e, r: r, tree: tree, set: set, stage: stage, unknowns: unknowns,
-		root: valueOf(tree), shared: shared, prelude: make([]memo, len(shared)),
-		stack: make(locals, 0, 2*foldLocals),
+	s, _ := e.subjects.Get().(*subject)
+	if s == nil {
+		s = &subject{stack: make(locals, 0, 2*foldLocals), scope: &scope{}}
 	}
+	*s = subject{
+		engine: e, r: r, tree: tree, set: set, stage: stage, unknowns: unknowns,
+		root: valueOf(tree), shared: shared, prelude: cleared(s.prelude, len(shared)),
+		stack: s.stack[:0], scope: s.scope, spare: s.spare,
+	}
+	return s
+}
+
+// release gives back the memory of a subject that has been judged.
+func (s *subject) release() {
+	if s.recorded != nil {
+		s.spare, s.recorded = s.recorded, nil
+	}
+	s.engine.subjects.Put(s)
+}
+
+// cleared returns n empty memos, in the same memory if it is enough.
+func cleared(memos []memo, n int) []memo {
+	memos = slices.Grow(memos[:0], n)[:n]
+	clear(memos)
+	return memos
 }
 
 // relation returns what a relation of the policy leads to, and notes whether any of
 // it has unknown values. Reads of it are not recorded: it is not what is judged.
 func (v *scope) relation(i int) ref.Val {
 	if v.related[i] == nil {
-		found, unknowns := v.engine.index(v.set).related(&v.policy.Relations[i], v.r)
+		found, unknowns := v.engine.index(v.set).related(&v.of.relations[i], v.r)
 		v.related[i], v.unknowns = found, v.unknowns || unknowns
 	}
 	return v.related[i]
@@ -101,13 +122,8 @@ type scope struct {
 // newScope returns the scope of a policy, which is in use until that of the next
 // one is made.
 func newScope(ctx context.Context, s *subject, p *policy.Policy, of *program) *scope {
-	if s.scope == nil {
-		s.scope = &scope{}
-	}
-	v, own := s.scope, s.scope.own[:0]
-	*v = scope{subject: s, ctx: ctx, policy: p, of: of, own: slices.Grow(own, len(of.variables))[:len(of.variables)]}
-	clear(v.own)
-	v.unknowns = s.unknowns || of.asks.unknown(s)
+	v := s.scope
+	*v = scope{subject: s, ctx: ctx, policy: p, of: of, own: cleared(v.own, len(of.variables)), unknowns: s.unknowns || of.asks.unknown(s)}
 	if len(p.Relations) > 0 {
 		v.related = make([]ref.Val, len(p.Relations))
 	}
@@ -117,18 +133,32 @@ func newScope(ctx context.Context, s *subject, p *policy.Policy, of *program) *s
 	return v
 }
 
-// recording returns the same scope over values that record reads.
+// recording returns the same scope over values that record reads. It is in use until
+// that of the next policy is made.
 func (v *scope) recording() *scope {
 	if v.recorded == nil {
-		s := *v.subject
-		s.rec, s.scope, s.stack = &recorder{}, nil, nil
-		s.root = recorded(s.tree, &place{}, s.rec)
-		s.prelude = make([]memo, len(s.prelude))
-		v.recorded = &s
+		v.recorded = v.subject.recording()
 	}
 	s := v.recorded
 	s.rec.last = nil
-	return &scope{subject: s, ctx: v.ctx, policy: v.policy, of: v.of, own: make([]memo, len(v.own)), related: v.related, unknowns: v.unknowns}
+	again := s.scope
+	if v.of.limited { // its programs are evaluated within each other
+		again = &scope{}
+	}
+	*again = scope{subject: s, ctx: v.ctx, policy: v.policy, of: v.of, own: cleared(again.own, len(v.own)), related: v.related, unknowns: v.unknowns}
+	return again
+}
+
+func (s *subject) recording() *subject {
+	again := s.spare
+	if again == nil {
+		again = &subject{scope: &scope{}, rec: &recorder{}}
+	}
+	stack, scope, rec, prelude := again.stack, again.scope, again.rec, again.prelude
+	*again = *s
+	again.stack, again.scope, again.rec, again.prelude = stack[:0], scope, rec.emptied(), cleared(prelude, len(s.prelude))
+	again.root = recorded(s.tree, &place{}, rec)
+	return again
 }
 
 // ResolveName implements interpreter.Activation.

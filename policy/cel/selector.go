@@ -55,7 +55,7 @@ func labelKeys(r *resource.Resource) (keys []string, open string) {
 // selectorAt returns the selector at a path of keys, and why it is not known.
 func selectorAt(r *resource.Resource, path string) (s selector, open string) {
 	v := r.Root
-	for _, key := range strings.Split(path, ".") {
+	for key := range strings.SplitSeq(path, ".") {
 		if v != nil && v.Unknown != "" {
 			return selector{nothing: true}, v.Unknown
 		}

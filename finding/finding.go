@@ -109,8 +109,9 @@ type Finding struct {
 // Identify sets Fingerprint and Cause. The discriminator tells apart findings
 // of one rule at one field of one subject and is usually empty.
 func (f *Finding) Identify(discriminator string) {
-	key := f.Subject.Key()
 	var room [256]byte
+	var keyRoom [128]byte
+	key := f.Subject.AppendKey(keyRoom[:0])
 	parts := part(part(part(part(room[:0], f.Rule.ID), key), f.Field), discriminator)
 	f.Fingerprint = hashed("hf1:", parts)
 	f.Cause = hashed("", f.place(part(part(room[:0], f.Rule.ID), discriminator), key))
@@ -121,10 +122,10 @@ func (f *Finding) Identify(discriminator string) {
 // the object is known, the items count. Where not even that is known, nothing
 // may be taken for the same but the subject itself: to show a problem twice is
 // better than to hide one. It is appended to parts.
-func (f *Finding) place(parts []byte, subject string) []byte {
+func (f *Finding) place(parts, subject []byte) []byte {
 	span := f.Location.Span
 	var room [20]byte
-	start := string(strconv.AppendInt(room[:0], int64(span.Start), 10))
+	start := strconv.AppendInt(room[:0], int64(span.Start), 10)
 	switch {
 	case f.Location.File == nil || span.IsZero() || !f.Location.Exact && span.Start == span.End:
 		return part(part(part(part(parts, "subject"), f.path()), subject), f.Field)
@@ -253,7 +254,7 @@ func digest(parts ...string) string {
 }
 
 // part appends a part of what a digest is made of.
-func part(parts []byte, one string) []byte {
+func part[T string | []byte](parts []byte, one T) []byte {
 	return append(append(strconv.AppendInt(parts, int64(len(one)), 10), ':'), one...)
 }
 

@@ -24,6 +24,8 @@ func Findings(r *resource.Resource, results []Result, _ Stage) []*finding.Findin
 		return nil
 	}
 	made, out := make([]finding.Finding, n), make([]*finding.Finding, 0, n)
+	var room [16]*resource.Value
+	names := namer{r: r}
 	for i := range results {
 		if results[i].Verdict != Fail {
 			continue
@@ -34,11 +36,13 @@ func Findings(r *resource.Resource, results []Result, _ Stage) []*finding.Findin
 		}
 		for _, failure := range results[i].Failures {
 			f := &made[len(out)]
-			*f = newFinding(r, results[i].Policy, failure)
+			trail := r.Root.Trail(failure.Path, room[:0])
+			*f = newFinding(r, results[i].Policy, trail)
+			f.Message = message(names.subject(trail), results[i].Policy, failure)
 			if s := results[i].Severity; s != nil {
 				f.Severity = *s
 			}
-			f.SetMaterial(r.Root.At(f.Path))
+			f.SetMaterial(trail.End())
 			f.Identify(discriminator(same[f.Field]))
 			f.Location = f.Location.OrLine()
 			if same != nil {
@@ -50,16 +54,15 @@ func Findings(r *resource.Resource, results []Result, _ Stage) []*finding.Findin
 	return out
 }
 
-func newFinding(r *resource.Resource, p *Policy, failure Failure) finding.Finding {
+func newFinding(r *resource.Resource, p *Policy, at resource.Trail) finding.Finding {
 	return finding.Finding{
 		Rule:     &p.Rule,
-		Message:  message(r, p, failure),
 		Severity: p.Severity,
 		Subject:  r.ID,
-		Path:     failure.Path,
-		Field:    field(r, p, failure.Path),
-		Label:    label(r, p, failure.Path),
-		Location: r.Locate(failure.Path),
+		Path:     at.Path,
+		Field:    field(p, at),
+		Label:    label(r, p, at),
+		Location: r.Locate(at.Path),
 		Via:      r.Origin.Via,
 
 		Sensitive: p.Sensitive,
@@ -75,33 +78,37 @@ func discriminator(earlier int) string {
 	return strconv.Itoa(earlier)
 }
 
-func message(r *resource.Resource, p *Policy, failure Failure) string {
-	who := subject(r, failure.Path)
-	switch {
-	case failure.Message == "":
-		return who + ": " + p.Title
-	case strings.Contains(failure.Message, "{subject}"):
-		return strings.ReplaceAll(failure.Message, "{subject}", who)
+func message(subject string, p *Policy, failure Failure) string {
+	if failure.Message == "" {
+		return subject + ": " + p.Title
 	}
-	return failure.Message
+	before, after, ok := strings.Cut(failure.Message, "{subject}")
+	if !ok {
+		return failure.Message
+	}
+	return before + subject + strings.ReplaceAll(after, "{subject}", subject)
 }
 
 // field returns the path with the identities of list items. The identity of a
 // text in a list is the text itself, which a sensitive policy must not show.
-func field(r *resource.Resource, p *Policy, path resource.Path) string {
-	if n := len(path); n > 0 && path[n-1].IsIndex() && p.Sensitive && r.Root.At(path).Text() != "" {
-		return r.Root.Stable(path[:n-1]) + "[" + strconv.Itoa(path[n-1].Index()) + "]"
+func field(p *Policy, at resource.Trail) string {
+	n := len(at.Path)
+	if n > 0 && at.Path[n-1].IsIndex() && p.Sensitive && at.End().Text() != "" {
+		list := resource.Trail{Path: at.Path[:n-1], Values: at.Values[:n]}
+		return list.Stable() + "[" + strconv.Itoa(at.Path[n-1].Index()) + "]"
 	}
-	return r.Root.Stable(path)
+	return at.Stable()
+}
+
+type noun struct {
+	noun  string
+	ofPod bool
 }
 
 // nouns are the lists and maps whose entries people know by a name of their own.
 // Those of a pod are known without its name, which the subject of the finding
 // has; of others the object is named too.
-var nouns = map[string]struct {
-	noun  string
-	ofPod bool
-}{
+var nouns = map[string]noun{
 	"containers": {"container", true}, "initContainers": {"init container", true},
 	"ephemeralContainers": {"ephemeral container", true}, "volumes": {"volume", true},
 	"env": {"variable", true}, "envFrom": {"source", true}, "ports": {"port", true},
@@ -117,75 +124,102 @@ var nouns = map[string]struct {
 // keyed are the nouns of entries of maps; the others are of lists.
 var keyed = map[string]bool{"key": true, "job": true}
 
+// namer names what fails in a resource.
+type namer struct {
+	r    *resource.Resource
+	path resource.Path // of what was named last, as far as names are in it
+	name string
+}
+
 // subject names what fails, from the inside out: "variable `X` of container
 // `api`", "rule 2 of Role shop/reader", or the object itself.
-func subject(r *resource.Resource, path resource.Path) string {
+func (n *namer) subject(at resource.Trail) string {
+	named := 0 // steps
+	for i := 1; i < len(at.Path); i++ {
+		if _, ok := nounAt(at.Path, i); ok {
+			named = i + 1
+		}
+	}
+	if n.name == "" || !slices.Equal(n.path, at.Path[:named]) {
+		n.path, n.name = at.Path[:named], n.nameOf(at)
+	}
+	return n.name
+}
+
+func (n *namer) nameOf(at resource.Trail) string {
 	names := []string{}
 	withObject := true
-	for i := 1; i < len(path); i++ {
-		list := path[i-1].Name
-		n, ok := nouns[list]
-		if !ok || path[i-1].IsIndex() || path[i].IsIndex() == keyed[n.noun] {
+	for i := 1; i < len(at.Path); i++ {
+		one, ok := nounAt(at.Path, i)
+		if !ok {
 			continue
 		}
-		if r.ID.Platform == resource.Terraform && only(r.Root, path[:i+1]) {
+		if n.r.ID.Platform == resource.Terraform && only(at, i) {
 			continue // a nested block that occurs once says nothing new
 		}
-		names = append(names, n.noun+" "+entryName(r.Root, path[:i+1]))
-		withObject = withObject && !n.ofPod
+		names = append(names, one.noun+" "+entryName(at, i))
+		withObject = withObject && !one.ofPod
 	}
 	if withObject {
-		names = slices.Insert(names, 0, r.ID.String())
+		names = slices.Insert(names, 0, n.r.ID.String())
 	}
 	slices.Reverse(names)
 	return strings.Join(names, " of ")
 }
 
-// only reports whether an entry without a name is the only one of its list.
-func only(root *resource.Value, path resource.Path) bool {
-	if !path[len(path)-1].IsIndex() {
+// nounAt returns the noun of what the step i of a path leads to, if that has one.
+func nounAt(path resource.Path, i int) (noun, bool) {
+	if path[i-1].IsIndex() {
+		return noun{}, false
+	}
+	n, ok := nouns[path[i-1].Name]
+	return n, ok && path[i].IsIndex() != keyed[n.noun]
+}
+
+// only reports whether the entry at step i, without a name, is the only one of its list.
+func only(at resource.Trail, i int) bool {
+	if !at.Path[i].IsIndex() {
 		return false
 	}
-	_, own := root.ItemName(path)
-	list := root.At(path[:len(path)-1])
+	_, own := at.ItemName(i)
+	list := at.At(i)
 	return !own && list != nil && len(list.Items) == 1
 }
 
-// entryName is the key or the identity of an entry; without one, its position
-// counted from 1, as people count.
-func entryName(root *resource.Value, path resource.Path) string {
-	last := path[len(path)-1]
-	if !last.IsIndex() {
-		return "`" + last.Name + "`"
+// entryName is the key or the identity of the entry at step i; without one, its
+// position counted from 1, as people count.
+func entryName(at resource.Trail, i int) string {
+	if !at.Path[i].IsIndex() {
+		return "`" + at.Path[i].Name + "`"
 	}
-	if name, own := root.ItemName(path); own {
+	if name, own := at.ItemName(i); own {
 		return "`" + name + "`"
 	}
-	return strconv.Itoa(last.Index() + 1)
+	return strconv.Itoa(at.Path[i].Index() + 1)
 }
 
 // label says what is wrong at the marked place: what the value is, or what is
 // missing below the nearest value that is there.
-func label(r *resource.Resource, p *Policy, path resource.Path) string {
-	present := len(path)
-	for present > 0 && !exists(r.Root.At(path[:present])) {
+func label(r *resource.Resource, p *Policy, at resource.Trail) string {
+	present := len(at.Values) - 1
+	for present > 0 && !exists(at.Values[present]) {
 		present--
 	}
-	if rest := path[present:]; len(rest) == 1 {
+	if rest := at.Path[present:]; len(rest) == 1 {
 		return "`" + rest[0].Name + "` is missing here"
 	} else if len(rest) > 0 {
 		return "`" + rest.String() + "` is missing here"
 	}
-	if len(path) == 0 && r.Change != nil {
+	if len(at.Path) == 0 && r.Change != nil {
 		return strings.Join(r.Change.Actions, ", then ") + " is planned"
 	}
-	if len(path) == 0 {
+	if len(at.Path) == 0 {
 		return "is declared here"
 	}
 	if p.Sensitive || r.ID.Kind == "Secret" {
 		return "the value is here (not shown)"
 	}
-	if text, ok := shown(r.Root.At(path)); ok {
+	if text, ok := shown(at.End()); ok {
 		return "is `" + text + "`"
 	}
 	return "is set here"

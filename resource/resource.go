@@ -40,10 +40,20 @@ type ID struct {
 // be read under several: group/kind/namespace/name. That of another platform
 // begins with its name: dockerfile:Dockerfile/build/Dockerfile.
 func (id ID) Key() string {
+	var room [128]byte
+	return string(id.AppendKey(room[:0]))
+}
+
+// AppendKey appends the key to b.
+func (id ID) AppendKey(b []byte) []byte {
 	if id.Platform != Kubernetes {
-		return string(id.Platform) + ":" + strings.ReplaceAll(id.Kind, "/", kindSlash) + "/" + id.Name
+		b = append(append(b, id.Platform...), ':')
+		return append(append(append(b, strings.ReplaceAll(id.Kind, "/", kindSlash)...), '/'), id.Name...)
 	}
-	return id.Group + "/" + id.Kind + "/" + id.Namespace + "/" + id.Name
+	b = append(append(b, id.Group...), '/')
+	b = append(append(b, id.Kind...), '/')
+	b = append(append(b, id.Namespace...), '/')
+	return append(b, id.Name...)
 }
 
 // kindSlash stands in a key for a slash in a kind: Microsoft.Web/sites.
@@ -159,7 +169,8 @@ func (r *Resource) Locate(path Path) Location {
 			}
 		}
 	}
-	return Location{File: r.Origin.File, Span: r.Root.spanAt(path), Exact: true}
+	var room [16]*Value
+	return Location{File: r.Origin.File, Span: r.Root.Trail(path, room[:0]).span(), Exact: true}
 }
 
 // Set is a list of resources in rendering order, indexed by key.

@@ -164,27 +164,6 @@ func (v *Value) inside() *Value {
 	return v
 }
 
-// spanAt returns the span of the value at path; of the key of the deepest
-// present ancestor when the value is absent.
-func (v *Value) spanAt(path Path) source.Span {
-	if v == nil {
-		return source.Span{}
-	}
-	anchor := v.Span
-	for _, s := range path {
-		next := v.step(s)
-		if next == nil {
-			return anchor
-		}
-		anchor = next.Span
-		if !s.IsIndex() && (next.Kind == Map || next.Kind == List) {
-			anchor = v.inside().keySpan(s.Name)
-		}
-		v = next
-	}
-	return anchor
-}
-
 func (v *Value) keySpan(key string) source.Span {
 	for i := range v.Fields {
 		if v.Fields[i].Key == key {
@@ -243,34 +222,6 @@ func (p Path) Append(s Step) Path {
 // listKeys are the fields by which items of Kubernetes lists are told apart,
 // in order of preference.
 var listKeys = []string{"name", "key", "mountPath", "containerPort", "port", "ip", "type", "uid", "Sid"}
-
-// Stable returns the path with list items named by their own identity instead
-// of their position, where they have one: spec.containers[api].image. It stays
-// the same when items are reordered, and so identifies findings.
-func (v *Value) Stable(path Path) string {
-	b := make([]byte, 0, 128)
-	for i, s := range path {
-		next := v.step(s)
-		if !s.IsIndex() {
-			if i > 0 {
-				b = append(b, '.')
-			}
-			b = append(b, s.Name...)
-		} else {
-			b = append(append(append(b, '['), itemName(next, s.Index())...), ']')
-		}
-		v = next
-	}
-	return string(b)
-}
-
-// ItemName returns what Stable calls the list item that a path leads to, and whether
-// that is an identity of its own and not its position. The path must not be empty.
-func (v *Value) ItemName(path Path) (string, bool) {
-	last := path[len(path)-1]
-	name := itemName(v.At(path), last.Index())
-	return name, name != strconv.Itoa(last.Index())
-}
 
 func itemName(item *Value, index int) string {
 	for _, key := range listKeys {

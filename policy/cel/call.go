@@ -41,6 +41,10 @@ func (b *builder) call(e ast.Expr) (node, error) {
 		return newEqual(args[0], args[1], false), nil
 	case operators.NotEquals:
 		return newEqual(args[0], args[1], true), nil
+	case "hasValue":
+		if p, ok := args[0].(*path); ok {
+			return &hasValue{p}, nil
+		}
 	}
 	if len(args) == 2 {
 		switch name {
@@ -67,7 +71,11 @@ func (b *builder) call(e ast.Expr) (node, error) {
 	if isDocumentFunction(name) {
 		return &document{asFinder(args[0]), name}, nil
 	}
-	return b.function(e, args)
+	f, err := b.function(e, args)
+	if err != nil {
+		return nil, err
+	}
+	return shortcut(f), nil
 }
 
 func isSelector(name string) bool {
@@ -88,7 +96,7 @@ func (b *builder) isFunction(e ast.Expr, ids ...string) bool {
 }
 
 // function makes the node of a function of the environment.
-func (b *builder) function(e ast.Expr, args []node) (node, error) {
+func (b *builder) function(e ast.Expr, args []node) (*function, error) {
 	name, id := e.AsCall().FunctionName(), ""
 	if known := b.ast.ReferenceMap()[e.ID()]; known != nil && len(known.OverloadIDs) == 1 {
 		id = known.OverloadIDs[0]
@@ -119,6 +127,11 @@ func (f *function) eval(v *scope, l locals) ref.Val {
 		}
 		args = append(args, value)
 	}
+	return f.call(v, args)
+}
+
+// call applies the function to arguments, which it does not keep.
+func (f *function) call(v *scope, args []ref.Val) ref.Val {
 	if f.looksInside && v.unknowns {
 		for _, arg := range args {
 			if unknown := nestedUnknown(arg); unknown != nil {
@@ -149,218 +162,6 @@ func (f *function) receive(args []ref.Val) ref.Val {
 		return args[0].(traits.Receiver).Receive(f.name, f.overload, slices.Clone(args[1:]))
 	}
 	return types.NewErr("no such overload: %s", f.name)
-}
-
-// connective is a && b && …, which one False decides, or a || b || …, which one True
-// decides, whatever errors and unknown values there are beside it.
-type connective struct {
-	terms    []node
-	decisive types.Bool
-}
-
-// flat returns the terms of nested nodes of the same operator as one list.
-func flat(terms []node, and bool) (all []node) {
-	for _, term := range terms {
-		if inner, ok := term.(*connective); ok && inner.decisive == types.Bool(!and) {
-			all = append(all, inner.terms...)
-		} else {
-			all = append(all, term)
-		}
-	}
-	return all
-}
-
-func (n *connective) eval(v *scope, l locals) ref.Val {
-	var unknown *types.Unknown
-	var err ref.Val
-	for _, term := range n.terms {
-		value := term.eval(v, l)
-		if decided, ok := value.(types.Bool); ok {
-			if decided == n.decisive {
-				return value
-			}
-			continue
-		}
-		isUnknown := false
-		if unknown, isUnknown = types.MaybeMergeUnknowns(value, unknown); !isUnknown && err == nil {
-			err = types.MaybeNoSuchOverloadErr(value)
-		}
-	}
-	switch {
-	case unknown != nil:
-		return unknown
-	case err != nil:
-		return err
-	}
-	return !n.decisive
-}
-
-type not struct{ of node }
-
-func (n *not) eval(v *scope, l locals) ref.Val {
-	value := n.of.eval(v, l)
-	if is, ok := value.(types.Bool); ok {
-		return !is
-	}
-	return types.MaybeNoSuchOverloadErr(value)
-}
-
-type conditional struct {
-	condition node
-	yes, no   finder
-}
-
-func (c *conditional) eval(v *scope, l locals) ref.Val {
-	branch, problem := c.branch(v, l)
-	if branch == nil {
-		return problem
-	}
-	return branch.eval(v, l)
-}
-
-// find implements finder.
-func (c *conditional) find(v *scope, l locals) (*resource.Value, ref.Val) {
-	branch, problem := c.branch(v, l)
-	if branch == nil {
-		return nil, problem
-	}
-	return branch.find(v, l)
-}
-
-func (c *conditional) branch(v *scope, l locals) (branch finder, problem ref.Val) {
-	switch condition := c.condition.eval(v, l); condition {
-	case types.True:
-		return c.yes, nil
-	case types.False:
-		return c.no, nil
-	default:
-		return nil, types.MaybeNoSuchOverloadErr(condition)
-	}
-}
-
-// equal is a == b or a != b.
-type equal struct {
-	a, b    node
-	negated types.Bool
-}
-
-// newEqual makes the node for two values, of which a constant is the second.
-func newEqual(a, b node, negated types.Bool) node {
-	if _, ok := a.(constant); ok {
-		a, b = b, a
-	}
-	if c, ok := b.(constant); ok {
-		switch value := c.value.(type) {
-		case types.String:
-			return &equalText{asFinder(a), c, negated, string(value)}
-		case types.Bool:
-			return &equalBool{asFinder(a), value, negated}
-		}
-	}
-	return &equal{a, b, negated}
-}
-
-func (e *equal) eval(v *scope, l locals) ref.Val {
-	return compare(v, e.a.eval(v, l), e.b.eval(v, l), e.negated)
-}
-
-// compare returns whether two values are equal, or the opposite.
-func compare(v *scope, a, b ref.Val, negated types.Bool) ref.Val {
-	switch {
-	case types.IsUnknownOrError(a):
-		return a
-	case types.IsUnknownOrError(b):
-		return b
-	}
-	if v.unknowns && a != types.NullValue && b != types.NullValue { // what is in a map does not make it null
-		for _, value := range []ref.Val{a, b} {
-			if unknown := nestedUnknown(value); unknown != nil {
-				return unknown
-			}
-		}
-	}
-	return types.Bool((types.Equal(a, b) == types.True) != bool(negated))
-}
-
-// equalText compares with a text that is constant.
-type equalText struct {
-	a       finder
-	b       constant
-	negated types.Bool
-	text    string
-}
-
-func (e *equalText) eval(v *scope, l locals) ref.Val {
-	tree, value := e.a.find(v, l)
-	switch {
-	case tree == nil:
-		if text, ok := value.(types.String); ok {
-			return types.Bool((string(text) == e.text) != bool(e.negated))
-		}
-		return compare(v, value, e.b.value, e.negated)
-	case tree.Kind == resource.String:
-		return types.Bool((tree.Str == e.text) != bool(e.negated))
-	case tree.Kind == resource.Map || tree.Kind == resource.List:
-		return compare(v, valueOf(tree), e.b.value, e.negated)
-	}
-	return e.negated
-}
-
-// equalBool compares with true or false.
-type equalBool struct {
-	a             finder
-	want, negated types.Bool
-}
-
-func (e *equalBool) eval(v *scope, l locals) ref.Val {
-	tree, value := e.a.find(v, l)
-	if tree != nil {
-		if tree.Kind == resource.Bool {
-			return types.Bool((types.Bool(tree.Bool) == e.want) != e.negated)
-		}
-		value = valueOf(tree)
-	}
-	if is, ok := value.(types.Bool); ok {
-		return types.Bool((is == e.want) != e.negated)
-	}
-	return compare(v, value, e.want, e.negated)
-}
-
-// among is a in ['x', 'y'] with texts that are constant.
-type among struct {
-	of    finder
-	texts []string
-}
-
-func (a *among) eval(v *scope, l locals) ref.Val {
-	text, problem := textAt(a.of, v, l)
-	if problem == nil {
-		return types.Bool(slices.Contains(a.texts, text))
-	}
-	if types.IsUnknownOrError(problem) {
-		return problem
-	}
-	if v.unknowns {
-		if unknown := nestedUnknown(problem); unknown != nil {
-			return unknown
-		}
-	}
-	return types.False
-}
-
-// textAt returns the text that a node gives, or what it gives instead.
-func textAt(n finder, v *scope, l locals) (text string, other ref.Val) {
-	tree, value := n.find(v, l)
-	if tree != nil {
-		if tree.Kind == resource.String {
-			return tree.Str, nil
-		}
-		return "", valueOf(tree)
-	}
-	if s, ok := value.(types.String); ok {
-		return string(s), nil
-	}
-	return "", value
 }
 
 // textTest is a.startsWith(b) and the like, with a text b that is constant.

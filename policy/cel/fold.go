@@ -102,8 +102,11 @@ type loop struct {
 func (n *loop) start(v *scope, l locals) (c cursor, problem ref.Val) {
 	tree, value := n.over.find(v, l)
 	if tree != nil {
-		if tree.Kind == resource.List {
+		switch tree.Kind {
+		case resource.List:
 			return cursor{items: tree.Items, n: len(tree.Items), two: n.two}, nil
+		case resource.Map:
+			return cursor{fields: tree.Fields, n: len(tree.Fields), two: n.two}, nil
 		}
 		value = valueOf(tree)
 	}
@@ -113,6 +116,7 @@ func (n *loop) start(v *scope, l locals) (c cursor, problem ref.Val) {
 // cursor goes over a list or a map.
 type cursor struct {
 	items  []*resource.Value // of a list in the tree
+	fields []resource.Field  // of a map there
 	list   traits.Lister
 	mapper traits.Mapper
 	keys   traits.Iterator
@@ -125,6 +129,8 @@ func newCursor(over ref.Val, two bool) (c cursor, problem ref.Val) {
 	switch over := over.(type) {
 	case *list:
 		c.items, c.n = over.Items, len(over.Items)
+	case *object:
+		c.fields, c.n = over.Fields, len(over.Fields)
 	case traits.Lister:
 		size, _ := over.Size().(types.Int)
 		c.list, c.n = over, int(size)
@@ -152,6 +158,8 @@ func (c *cursor) next(l locals) bool {
 			l[1], _ = c.mapper.Find(key)
 		}
 		return true
+	case c.fields != nil:
+		return c.nextField(l)
 	case c.i == c.n:
 		return false
 	case c.items != nil:
@@ -163,6 +171,21 @@ func (c *cursor) next(l locals) bool {
 		l[0], l[1] = types.Int(c.i), value
 	} else {
 		l[0] = value
+	}
+	c.i++
+	return true
+}
+
+func (c *cursor) nextField(l locals) bool {
+	for c.i < c.n && absent(c.fields[c.i].Value) {
+		c.i++
+	}
+	if c.i == c.n {
+		return false
+	}
+	l[0] = types.String(c.fields[c.i].Key)
+	if c.two {
+		l[1] = valueOf(c.fields[c.i].Value)
 	}
 	c.i++
 	return true

@@ -246,9 +246,10 @@ func (v *scope) failures(failed *validation) []policy.Failure {
 		}
 	}
 	again := v.recording()
-	x := explanation{rec: again.rec}
+	var room [8]*place
+	x := explanation{rec: again.rec, places: room[:0]}
 	x.explain(failed.why(), surrounding{again, again, again.push(failed.depth())})
-	var out []policy.Failure
+	out := make([]policy.Failure, 0, len(x.places))
 	for _, at := range x.places {
 		path := at.path()
 		if v.tree != v.r.Root {

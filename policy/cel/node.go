@@ -202,35 +202,61 @@ func (b *builder) list(e ast.ListExpr) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &makeList{elements: elements, adapter: b.env.CELTypeAdapter()}
+	l := &makeList{adapter: b.env.CELTypeAdapter()}
+	fixed := len(e.OptionalIndices()) == 0
+	for _, element := range elements {
+		_, isConstant := element.(constant)
+		fixed = fixed && isConstant
+		l.elements = append(l.elements, asFinder(element))
+	}
 	for _, i := range e.OptionalIndices() {
 		l.optional = append(l.optional, int(i))
 	}
-	for _, element := range elements {
-		if _, ok := element.(constant); !ok || l.optional != nil {
-			return l, nil
-		}
+	if fixed {
+		return constant{l.eval(nil, nil)}, nil
 	}
-	return constant{l.eval(nil, nil)}, nil
+	return l, nil
 }
 
 type makeList struct {
-	elements []node
+	elements []finder
 	optional []int // which of them may be nothing
 	adapter  types.Adapter
 }
 
 func (m *makeList) eval(v *scope, l locals) ref.Val {
-	values := make([]ref.Val, 0, len(m.elements))
+	tree, value := m.find(v, l)
+	if tree != nil {
+		return valueOf(tree)
+	}
+	return value
+}
+
+// find implements finder: a list of values of the tree is one of them.
+func (m *makeList) find(v *scope, l locals) (*resource.Value, ref.Val) {
+	trees, values := make([]*resource.Value, 0, len(m.elements)), []ref.Val(nil)
 	for i, element := range m.elements {
-		value := element.eval(v, l)
+		tree, value := element.find(v, l)
+		if tree != nil && values == nil && m.optional == nil {
+			trees = append(trees, tree)
+			continue
+		}
+		if values == nil {
+			values = make([]ref.Val, 0, len(m.elements))
+			for _, before := range trees {
+				values = append(values, valueOf(before))
+			}
+		}
+		if tree != nil {
+			value = valueOf(tree)
+		}
 		if types.IsUnknownOrError(value) {
-			return value
+			return nil, value
 		}
 		if slices.Contains(m.optional, i) {
 			optional, ok := value.(*types.Optional)
 			if !ok {
-				return types.NewErr("cannot initialize optional list element from non-optional value %v", value)
+				return nil, types.NewErr("cannot initialize optional list element from non-optional value %v", value)
 			}
 			if !optional.HasValue() {
 				continue
@@ -239,7 +265,10 @@ func (m *makeList) eval(v *scope, l locals) ref.Val {
 		}
 		values = append(values, value)
 	}
-	return types.NewRefValList(m.adapter, values)
+	if values == nil {
+		return &resource.Value{Kind: resource.List, Items: trees}, nil
+	}
+	return nil, types.NewRefValList(m.adapter, values)
 }
 
 // makeMap is an expression {a: b, ?c: d}.

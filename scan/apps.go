@@ -57,7 +57,7 @@ func (s *Scanner) apps(ctx context.Context, tree source.Tree, units []render.Uni
 			known[key] = true
 		}
 		results := make([]*render.Result, len(units)-fresh)
-		err := s.each(ctx, "rendering", len(results), func(ctx context.Context, i int) (err error) {
+		err := s.each(ctx, "rendering", len(results), false, func(ctx context.Context, i int) (err error) {
 			results[i], err = s.unit(ctx, tree, units[fresh+i])
 			if err == nil {
 				comeBy(results[i], units[fresh+i].Via)

@@ -28,7 +28,7 @@ func (s *Scanner) propose(ctx context.Context, r *Result) error {
 		return nil
 	}
 	resources := byResource(r.Findings, r.Sites)
-	err := s.each(ctx, "looking for fixes of", len(resources), func(ctx context.Context, i int) error {
+	err := s.each(ctx, "looking for fixes of", len(resources), true, func(ctx context.Context, i int) error {
 		s.proposeFor(ctx, resources[i], r.Sites[resources[i][0]])
 		return ctx.Err()
 	})

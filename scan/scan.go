@@ -18,10 +18,7 @@ import (
 	"path"
 	"runtime"
 	"slices"
-	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/holdfast-dev/holdfast/finding"
 	"github.com/holdfast-dev/holdfast/policy"
@@ -107,7 +104,7 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	}
 	rendered := make([]*render.Result, len(units))
 	early := make([]*Judgement, len(units))
-	err = s.each(ctx, "rendering", len(units), func(ctx context.Context, i int) (err error) {
+	err = s.each(ctx, "rendering", len(units), little(units), func(ctx context.Context, i int) (err error) {
 		if rendered[i], err = s.unit(ctx, tree, units[i]); err == nil && closed(rendered[i]) && !s.Keep {
 			early[i] = s.early(ctx, units[i], rendered[i])
 		}
@@ -127,7 +124,7 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	written := resource.NewSet(asWritten(units, rendered))
 	judged := make([]Judgement, len(units))
 	sets := make([]*resource.Set, len(units))
-	err = s.each(ctx, "judging", len(units), func(ctx context.Context, i int) error {
+	err = s.each(ctx, "judging", len(units), little(units), func(ctx context.Context, i int) error {
 		if i < len(early) && early[i] != nil {
 			judged[i] = *early[i]
 			return nil
@@ -203,26 +200,6 @@ func (s *Scanner) discover(tree source.Tree, dir string) ([]render.Unit, []rende
 	}
 	units, err := render.DiscoverTouched(tree, dir, s.Renderers, s.Changed)
 	return units, nil, err
-}
-
-// each calls do for 0 to n-1, some at a time.
-func (s *Scanner) each(ctx context.Context, what string, n int, do func(ctx context.Context, i int) error) error {
-	var next, done atomic.Int64
-	group, ctx := errgroup.WithContext(ctx)
-	for range min(s.jobs(), n) {
-		group.Go(func() error { // a worker keeps its stack, which grows in the first units
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				if err := do(ctx, i); err != nil {
-					return err
-				}
-				if s.Progress != nil {
-					s.Progress(what, int(done.Add(1)), n)
-				}
-			}
-			return nil
-		})
-	}
-	return group.Wait()
 }
 
 const (

@@ -35,7 +35,7 @@ func (s *Scanner) search(ctx context.Context, tree source.Tree, dir string) ([]s
 		return nil, err
 	}
 	found := make([]searched, len(paths))
-	err = s.each(ctx, "searching for secrets in", len(paths), func(ctx context.Context, i int) error {
+	err = s.each(ctx, "searching for secrets in", len(paths), true, func(ctx context.Context, i int) error {
 		found[i] = s.searchFile(tree, paths[i])
 		return ctx.Err()
 	})

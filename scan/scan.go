@@ -98,6 +98,7 @@ type Counts struct {
 // files is judged together, wherever it is; an overlay or a chart by itself.
 func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Result, error) {
 	start := time.Now()
+	tree = source.Remembered(tree)
 	units, skipped, err := s.discover(tree, dir)
 	if err != nil {
 		return nil, err

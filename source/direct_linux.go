@@ -86,7 +86,7 @@ func (d *direct) readFile(name string, most int64) ([]byte, error) {
 		case err != nil:
 			d.seen.lose()
 			return nil, &os.PathError{Op: "read", Path: name, Err: err}
-		case more == 0:
+		case more == 0, int64(n) == stat.Size: // less than was asked for: that is its end
 			d.seen.read(name, stampOf(&stat), content[:n])
 			return content[:n], nil
 		case int64(n) > most:

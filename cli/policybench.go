@@ -86,7 +86,7 @@ func (o *policyBench) run(ctx context.Context, policies *setup.Policies) error {
 // noPolicy judges nothing.
 type noPolicy struct{}
 
-func (noPolicy) Evaluate(context.Context, *resource.Resource, *resource.Set, policy.Stage) []policy.Result {
+func (noPolicy) Evaluate(context.Context, []policy.Result, *resource.Resource, *resource.Set, policy.Stage) []policy.Result {
 	return nil
 }
 
@@ -107,7 +107,7 @@ func measure(ctx context.Context, pack *policy.Pack, one *policy.Policy, all []*
 		start := time.Now()
 		failed := 0
 		for _, r := range applies {
-			for _, result := range engine.Evaluate(ctx, r, set, policy.Rendered) {
+			for _, result := range engine.Evaluate(ctx, nil, r, set, policy.Rendered) {
 				if result.Verdict == policy.Fail {
 					failed++
 				}

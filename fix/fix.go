@@ -212,7 +212,7 @@ type objection struct{ policy, field string }
 // objections counts what policies object to in a resource.
 func (j *judged) objections(ctx context.Context, r *resource.Resource) map[objection]int {
 	found := map[objection]int{}
-	for _, f := range policy.Findings(r, j.policies.Evaluate(ctx, r, j.set, j.stage), j.stage) {
+	for _, f := range policy.Findings(r, j.policies.Evaluate(ctx, nil, r, j.set, j.stage), j.stage) {
 		found[objection{f.Rule.ID, f.Field}]++
 	}
 	return found

@@ -109,7 +109,7 @@ func (p proof) mend() (after *source.File, why string) {
 
 // findings returns what the policy finds in a resource: nil if it passes or is skipped.
 func (p proof) findings(r *resource.Resource, set *resource.Set) []*finding.Finding {
-	results := p.policies.Evaluate(context.Background(), r, set, p.example.Stage)
+	results := p.policies.Evaluate(context.Background(), nil, r, set, p.example.Stage)
 	for _, result := range results {
 		if result.Policy.ID == p.policy.ID {
 			return policy.Findings(r, []policy.Result{result}, p.example.Stage)

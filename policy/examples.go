@@ -59,7 +59,7 @@ func (e *Example) run(evaluator Evaluator, p *Policy, read Reader) string {
 		return err.Error()
 	}
 	judged := p.Judged(all)
-	for _, result := range evaluator.Evaluate(context.Background(), judged, resource.NewSet(all), e.Stage) {
+	for _, result := range evaluator.Evaluate(context.Background(), nil, judged, resource.NewSet(all), e.Stage) {
 		if result.Policy.ID == p.ID {
 			return e.compare(judged, result)
 		}

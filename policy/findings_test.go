@@ -147,8 +147,8 @@ func TestFindingsSurviveReordering(t *testing.T) {
 // verdicts is an evaluator whose answer the test knows.
 type verdicts func(r *resource.Resource) []policy.Result
 
-func (v verdicts) Evaluate(_ context.Context, r *resource.Resource, _ *resource.Set, _ policy.Stage) []policy.Result {
-	return v(r)
+func (v verdicts) Evaluate(_ context.Context, results []policy.Result, r *resource.Resource, _ *resource.Set, _ policy.Stage) []policy.Result {
+	return append(results, v(r)...)
 }
 
 func TestTest(t *testing.T) {

@@ -208,10 +208,10 @@ type Failure struct {
 	Message string
 }
 
-// Evaluator judges resources. Evaluate leaves out policies that do not match
-// the resource's kind; results come in the order of policy ids. The set holds
-// all resources that relations may lead to, r included. It is safe for
+// Evaluator judges resources. Evaluate appends to results, and leaves out policies
+// that do not match the resource's kind; results come in the order of policy ids. The
+// set holds all resources that relations may lead to, r included. It is safe for
 // concurrent use.
 type Evaluator interface {
-	Evaluate(ctx context.Context, r *resource.Resource, set *resource.Set, stage Stage) []Result
+	Evaluate(ctx context.Context, results []Result, r *resource.Resource, set *resource.Set, stage Stage) []Result
 }

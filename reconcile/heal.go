@@ -83,7 +83,7 @@ func (r *Reconciler) judgeLive(ctx context.Context, live map[string]any) (out []
 		return nil
 	}
 	res := kube.FromLive(live)
-	results := r.Evaluator.Evaluate(ctx, res, resource.NewSet([]*resource.Resource{res}), policy.Live)
+	results := r.Evaluator.Evaluate(ctx, nil, res, resource.NewSet([]*resource.Resource{res}), policy.Live)
 	for _, f := range policy.Findings(res, results, policy.Live) {
 		if f.Severity >= *r.App.Gate.FailOn {
 			out = append(out, fmt.Sprintf("%s[%s] %s at %s", f.Severity, f.Rule.ID, f.Message, f.Field))

@@ -57,7 +57,7 @@ func TestStepsThatWeakenSafeguardsAreRefused(t *testing.T) {
 // broken cannot evaluate anything.
 type broken struct{}
 
-func (broken) Evaluate(context.Context, *resource.Resource, *resource.Set, policy.Stage) []policy.Result {
+func (broken) Evaluate(context.Context, []policy.Result, *resource.Resource, *resource.Set, policy.Stage) []policy.Result {
 	return []policy.Result{{Policy: &policy.Policy{}, Verdict: policy.Error, Err: errors.New("no")}}
 }
 

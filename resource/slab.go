@@ -15,7 +15,7 @@ const maxSlab = 128
 // newSlab returns a slab for about so many values.
 func newSlab(values int) slab {
 	n := min(values+4, maxSlab)
-	return slab{chunk: n/8 + 1, values: make([]Value, 0, n), fields: make([]Field, 0, n*7/8)}
+	return slab{chunk: n/4 + 1, values: make([]Value, 0, n), fields: make([]Field, 0, n*7/8)}
 }
 
 func (s *slab) value() *Value {

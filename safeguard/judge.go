@@ -71,7 +71,7 @@ func Judge(ctx context.Context, evaluator policy.Evaluator, changes []Change, st
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		results := evaluator.Evaluate(ctx, r, set, policy.Declared)
+		results := evaluator.Evaluate(ctx, nil, r, set, policy.Declared)
 		for _, result := range results {
 			switch result.Verdict {
 			case policy.Error:

@@ -18,6 +18,7 @@ import (
 	"path"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/holdfast-dev/holdfast/finding"
@@ -134,9 +135,8 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 		if units[i].Composed() || closed(rendered[i]) {
 			sets[i] = resource.NewSet(rendered[i].Resources)
 		}
-		judged[i] = judge(ctx, s.evaluator(units[i], rendered[i]), rendered[i].Resources, sets[i], stageOf(units[i]))
+		judged[i] = judge(ctx, s.evaluator(units[i], rendered[i]), rendered[i].Resources, sets[i], stageOf(units[i]), nil)
 		judged[i].marked = marked(rendered[i].Resources)
-		judged[i].ByObject = nil // only the gate asks, and in a large scan it weighs
 		return ctx.Err()
 	})
 	if err != nil {
@@ -178,7 +178,7 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 // not be kept until everything is rendered.
 func (s *Scanner) early(ctx context.Context, unit render.Unit, rendered *render.Result) *Judgement {
 	set, stage := resource.NewSet(rendered.Resources), stageOf(unit)
-	j := judge(ctx, s.evaluator(unit, rendered), rendered.Resources, set, stage)
+	j := judge(ctx, s.evaluator(unit, rendered), rendered.Resources, set, stage, nil)
 	j.marked = marked(rendered.Resources)
 	if s.Fixer != nil {
 		on := map[*finding.Finding]Site{}
@@ -191,7 +191,7 @@ func (s *Scanner) early(ctx context.Context, unit render.Unit, rendered *render.
 		}
 		spread(first, j.Findings)
 	}
-	j.on, j.ByObject, rendered.Resources = nil, nil, nil
+	j.on, rendered.Resources = nil, nil
 	return &j
 }
 
@@ -310,9 +310,10 @@ type alone struct{ policy.Evaluator }
 // deferred stands for a verdict that is left to a scan of everything.
 const deferred = policy.Error + 1
 
-func (a alone) Evaluate(ctx context.Context, r *resource.Resource, set *resource.Set, stage policy.Stage) []policy.Result {
-	results := a.Evaluator.Evaluate(ctx, r, set, stage)
-	for i := range results {
+func (a alone) Evaluate(ctx context.Context, results []policy.Result, r *resource.Resource, set *resource.Set, stage policy.Stage) []policy.Result {
+	from := len(results)
+	results = a.Evaluator.Evaluate(ctx, results, r, set, stage)
+	for i := from; i < len(results); i++ {
 		if results[i].Policy.Related() && results[i].Verdict != policy.Skip {
 			results[i] = policy.Result{Policy: results[i].Policy, Verdict: deferred}
 		}
@@ -340,42 +341,57 @@ func stageIn(stage policy.Stage, r *resource.Resource) policy.Stage {
 
 // Judge evaluates all policies on all resources of a set.
 func Judge(ctx context.Context, evaluator policy.Evaluator, set *resource.Set, stage policy.Stage) Judgement {
-	return judge(ctx, evaluator, set.All, set, stage)
+	byObject := make(map[string]Counts, len(set.All))
+	j := judge(ctx, evaluator, set.All, set, stage, byObject)
+	j.ByObject = byObject
+	return j
 }
 
-// judge evaluates all policies on some of the resources of a set.
-func judge(ctx context.Context, evaluator policy.Evaluator, some []*resource.Resource, set *resource.Set, stage policy.Stage) Judgement {
-	j := Judgement{
-		ByObject: make(map[string]Counts, len(some)),
-		on:       map[*finding.Finding]*resource.Resource{},
-		count:    len(some),
-	}
+// judge evaluates all policies on some of the resources of a set. It notes what it finds
+// by object if that is not nil: only a gate asks, and in a large scan it weighs.
+func judge(ctx context.Context, evaluator policy.Evaluator, some []*resource.Resource, set *resource.Set, stage policy.Stage, byObject map[string]Counts) Judgement {
+	j := Judgement{on: map[*finding.Finding]*resource.Resource{}, count: len(some)}
+	memory := resultMemory.Get().(*[]policy.Result)
+	results := *memory
 	for _, r := range some {
 		stage := stageIn(stage, r)
-		results := evaluator.Evaluate(ctx, r, set, stage)
+		results = evaluator.Evaluate(ctx, results[:0], r, set, stage)
 		counts := Counts{Findings: policy.Findings(r, results, stage)}
-		for _, result := range results {
-			counts.Verdicts[result.Verdict]++
+		for i := range results {
+			counts.Verdicts[results[i].Verdict]++
 		}
 		j.Errors = append(j.Errors, errorsOn(r, results)...)
 		j.Verdicts.Add(&counts.Verdicts)
-		j.ByObject[r.ID.Key()] = counts
+		if byObject != nil {
+			byObject[r.ID.Key()] = counts
+		}
 		j.Findings = append(j.Findings, counts.Findings...)
 		for _, f := range counts.Findings {
 			j.on[f] = r
 		}
 	}
+	clear(results)
+	*memory = results[:0]
+	resultMemory.Put(memory)
 	finding.Sort(j.Findings)
 	return j
 }
 
+// resultMemory is for the results on one resource at a time: there are many policies, and
+// of most results only the verdict counts.
+var resultMemory = sync.Pool{New: func() any { return new([]policy.Result) }}
+
 // errorsOn says which policies could not be evaluated on a resource, each reason once.
 func errorsOn(r *resource.Resource, results []policy.Result) (all []string) {
 	var reasons []string
-	ids := map[string][]string{}
-	for _, result := range results {
+	var ids map[string][]string
+	for i := range results {
+		result := &results[i]
 		if result.Verdict != policy.Error {
 			continue
+		}
+		if ids == nil {
+			ids = map[string][]string{}
 		}
 		reason := result.Err.Error()
 		if ids[reason] == nil {

@@ -147,7 +147,7 @@ func TestServersOwn(t *testing.T) {
 		}
 		set := resource.NewSet(append(all, namespaces...))
 		verdicts := map[string]policy.Verdict{}
-		for _, result := range engine.Evaluate(context.Background(), all[0], set, policy.Declared) {
+		for _, result := range engine.Evaluate(context.Background(), nil, all[0], set, policy.Declared) {
 			name, _, _ := strings.Cut(result.Policy.ID, ".")
 			verdicts[name] = max(verdicts[name], result.Verdict%policy.Skip)
 			if result.Verdict == policy.Error || result.Verdict == policy.Unknown {

@@ -414,7 +414,7 @@ func verdictsOf(engine *cel.Engine, manifest []byte) (map[string]policy.Verdict,
 		return nil, err
 	}
 	verdicts := map[string]policy.Verdict{}
-	for _, result := range engine.Evaluate(context.Background(), all[0], resource.NewSet(all), policy.Admission) {
+	for _, result := range engine.Evaluate(context.Background(), nil, all[0], resource.NewSet(all), policy.Admission) {
 		verdicts[result.Policy.ID] = result.Verdict
 	}
 	return verdicts, nil

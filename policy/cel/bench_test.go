@@ -44,7 +44,7 @@ func builtin(tb testing.TB) *cel.Engine {
 }
 
 func judge(engine *cel.Engine, r *resource.Resource, set *resource.Set) []policy.Result {
-	return engine.Evaluate(context.Background(), r, set, policy.Declared)
+	return engine.Evaluate(context.Background(), nil, r, set, policy.Declared)
 }
 
 // reportCPU reports the processor time of an operation, which does not depend on

@@ -75,10 +75,10 @@ func New(packs ...*policy.Pack) (*Engine, error) {
 }
 
 // Evaluate implements policy.Evaluator.
-func (e *Engine) Evaluate(ctx context.Context, r *resource.Resource, set *resource.Set, stage policy.Stage) []policy.Result {
+func (e *Engine) Evaluate(ctx context.Context, results []policy.Result, r *resource.Resource, set *resource.Set, stage policy.Stage) []policy.Result {
 	matching := e.matching(r.ID)
 	if len(matching) == 0 || r.Root == nil {
-		return nil
+		return results
 	}
 	s := newSubject(e, r, set, stage)
 	defer s.release()
@@ -87,7 +87,7 @@ func (e *Engine) Evaluate(ctx context.Context, r *resource.Resource, set *resour
 	if s.gone() {
 		passedOver = policy.Skip
 	}
-	results := make([]policy.Result, 0, len(matching))
+	results = slices.Grow(results, len(matching))
 	for _, c := range matching {
 		if c.guard.keeps(keys) {
 			results = append(results, policy.Result{Policy: c.head, Verdict: passedOver})

@@ -319,7 +319,7 @@ func TestCancellation(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(os.ErrDeadlineExceeded)
 	all := parse(t, "{apiVersion: v1, kind: Pod, metadata: {name: x}}")
-	for _, result := range engine.Evaluate(ctx, all[0], resource.NewSet(all), policy.Declared) {
+	for _, result := range engine.Evaluate(ctx, nil, all[0], resource.NewSet(all), policy.Declared) {
 		if result.Verdict != policy.Error || !errors.Is(result.Err, os.ErrDeadlineExceeded) {
 			t.Fatalf("got %s, %v", result.Verdict, result.Err)
 		}

@@ -149,7 +149,7 @@ func TestChanges(t *testing.T) {
 					t.Fatal(err)
 				}
 				r := &resource.Resource{ID: resource.ID{Platform: resource.Terraform, Kind: "queue", Name: "queue.a"}, Root: c.root, Change: &c.change}
-				result := engine.Evaluate(context.Background(), r, resource.NewSet([]*resource.Resource{r}), policy.Planned)[0]
+				result := engine.Evaluate(context.Background(), nil, r, resource.NewSet([]*resource.Resource{r}), policy.Planned)[0]
 				got := result.Verdict.String()
 				if result.Verdict == policy.Fail {
 					got += " " + strings.TrimPrefix(r.Root.Stable(result.Failures[0].Path)+".", ".")
@@ -172,7 +172,7 @@ func TestWhatGoesAwayIsNotAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &resource.Resource{ID: resource.ID{Platform: resource.Terraform, Kind: "queue", Name: "queue.a"}, Root: &resource.Value{}, Change: &resource.Change{Actions: []string{"delete"}}}
-	if got := engine.Evaluate(context.Background(), r, resource.NewSet(nil), policy.Planned)[0].Verdict; got != policy.Skip {
+	if got := engine.Evaluate(context.Background(), nil, r, resource.NewSet(nil), policy.Planned)[0].Verdict; got != policy.Skip {
 		t.Errorf("the verdict is %v", got)
 	}
 }

@@ -33,7 +33,7 @@ func TestSoundFiles(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 			for _, r := range all {
-				for _, result := range engine.Evaluate(context.Background(), r, resource.NewSet(all), policy.Declared) {
+				for _, result := range engine.Evaluate(context.Background(), nil, r, resource.NewSet(all), policy.Declared) {
 					if result.Err != nil {
 						t.Errorf("%s: %s: %v", name, result.Policy.ID, result.Err)
 					}
@@ -59,7 +59,7 @@ func TestOddFiles(t *testing.T) {
 		t.Helper()
 		resources, _ := setup.ReadExample(platform, source.NewFile(platform.FileName(), []byte(text))) // what is broken is judged as far as it goes
 		for _, r := range resources {
-			for _, result := range engine.Evaluate(context.Background(), r, resource.NewSet(resources), policy.Declared) {
+			for _, result := range engine.Evaluate(context.Background(), nil, r, resource.NewSet(resources), policy.Declared) {
 				if result.Err != nil {
 					t.Errorf("%s on %q: %v", result.Policy.ID, text, result.Err)
 				}

@@ -184,7 +184,7 @@ func TestSoundActions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		results := engine.Evaluate(context.Background(), all[0], resource.NewSet(all), policy.Declared)
+		results := engine.Evaluate(context.Background(), nil, all[0], resource.NewSet(all), policy.Declared)
 		if len(results) == 0 {
 			t.Errorf("%s: no policy applies", name)
 		}
@@ -214,7 +214,7 @@ func TestOddActions(t *testing.T) {
 		if err != nil || len(all) != 1 {
 			t.Fatalf("%s: %v", text, err)
 		}
-		for _, result := range engine.Evaluate(context.Background(), all[0], resource.NewSet(all), policy.Declared) {
+		for _, result := range engine.Evaluate(context.Background(), nil, all[0], resource.NewSet(all), policy.Declared) {
 			if result.Verdict == policy.Error {
 				t.Errorf("%s: %s: %v", text, result.Policy.ID, result.Err)
 			}

@@ -73,8 +73,8 @@ func TestKeptJudgesAlike(t *testing.T) {
 				}
 				set := resource.NewSet(all)
 				for _, r := range all {
-					want := plain.Evaluate(context.Background(), r, set, e.Stage)
-					got := kept.Evaluate(context.Background(), r, set, e.Stage)
+					want := plain.Evaluate(context.Background(), nil, r, set, e.Stage)
+					got := kept.Evaluate(context.Background(), nil, r, set, e.Stage)
 					if len(got) != len(want) {
 						t.Fatalf("%s %q: %d policies apply, not %d", p.ID, e.Name, len(got), len(want))
 					}

@@ -50,7 +50,7 @@ func with(engine policy.Evaluator, resources []*resource.Resource, at resource.P
 	was := *place
 	*place = value
 	defer func() { *place = was }()
-	for _, result := range engine.Evaluate(context.Background(), resources[0], resource.NewSet(resources), policy.Declared) {
+	for _, result := range engine.Evaluate(context.Background(), nil, resources[0], resource.NewSet(resources), policy.Declared) {
 		if result.Verdict == policy.Error && !slices.Contains(errs, result.Err.Error()) {
 			errs = append(errs, result.Err.Error())
 		}

@@ -173,7 +173,7 @@ func wrap(pod *resource.Resource, kind, at string) *resource.Resource {
 }
 
 func verdict(engine *cel.Engine, r *resource.Resource, id string) policy.Verdict {
-	for _, result := range engine.Evaluate(context.Background(), r, resource.NewSet([]*resource.Resource{r}), policy.Live) {
+	for _, result := range engine.Evaluate(context.Background(), nil, r, resource.NewSet([]*resource.Resource{r}), policy.Live) {
 		if result.Policy.ID == id {
 			return result.Verdict
 		}
@@ -237,7 +237,7 @@ func TestOddManifests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		results := engine.Evaluate(context.Background(), resources[0], resource.NewSet(resources), policy.Declared)
+		results := engine.Evaluate(context.Background(), nil, resources[0], resource.NewSet(resources), policy.Declared)
 		if len(results) == 0 {
 			t.Errorf("%s: no policy applies", manifest)
 		}

@@ -29,7 +29,7 @@ func TestSeverityOfRoot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		results := engine.Evaluate(context.Background(), resources[0], resource.NewSet(resources), policy.Declared)
+		results := engine.Evaluate(context.Background(), nil, resources[0], resource.NewSet(resources), policy.Declared)
 		found := false
 		for _, f := range policy.Findings(resources[0], results, policy.Declared) {
 			if f.Rule.ID == "HF-K8S-012" {

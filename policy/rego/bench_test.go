@@ -44,6 +44,6 @@ func benchmark(b *testing.B, files ...string) {
 	set := resource.NewSet(all)
 	b.ReportAllocs()
 	for b.Loop() {
-		engine.Evaluate(b.Context(), all[0], set, policy.Rendered)
+		engine.Evaluate(b.Context(), nil, all[0], set, policy.Rendered)
 	}
 }

@@ -51,7 +51,7 @@ func judge(t testing.TB, pack *policy.Pack, manifest string) []string {
 		t.Fatal(err)
 	}
 	out := []string{}
-	for _, result := range engine.Evaluate(context.Background(), all[0], resource.NewSet(all), policy.Rendered) {
+	for _, result := range engine.Evaluate(context.Background(), nil, all[0], resource.NewSet(all), policy.Rendered) {
 		switch result.Verdict {
 		case policy.Pass:
 		case policy.Fail:
@@ -366,7 +366,7 @@ func TestAnEvaluationEnds(t *testing.T) {
 	began := make(chan struct{})
 	go func() { <-began; cancel(why) }()
 	close(began)
-	results := engine.Evaluate(ctx, all[0], resource.NewSet(all), policy.Rendered)
+	results := engine.Evaluate(ctx, nil, all[0], resource.NewSet(all), policy.Rendered)
 	if len(results) != 1 || results[0].Verdict != policy.Error || !errors.Is(results[0].Err, why) {
 		t.Errorf("got %+v", results)
 	}
@@ -388,7 +388,7 @@ func TestConcurrentEvaluation(t *testing.T) {
 	for range 8 {
 		wait.Go(func() {
 			for range 20 {
-				for _, result := range engine.Evaluate(t.Context(), all[0], set, policy.Rendered) {
+				for _, result := range engine.Evaluate(t.Context(), nil, all[0], set, policy.Rendered) {
 					if result.Verdict != policy.Fail {
 						t.Errorf("%s: %s %v", result.Policy.ID, result.Verdict, result.Err)
 					}

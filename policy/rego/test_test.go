@@ -89,7 +89,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return // ids that several rules share
 		}
-		for _, result := range engine.Evaluate(t.Context(), objects[0], resource.NewSet(objects), policy.Rendered) {
+		for _, result := range engine.Evaluate(t.Context(), nil, objects[0], resource.NewSet(objects), policy.Rendered) {
 			if result.Verdict == policy.Fail && len(result.Failures) == 0 {
 				t.Error("a failure without a place")
 			}

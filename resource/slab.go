@@ -12,10 +12,13 @@ type slab struct {
 // and little enough that one kept Value does not keep much.
 const maxSlab = 128
 
+// even is how many values fill pieces of memory as the allocator has them.
+const even = 16
+
 // newSlab returns a slab for about so many values.
 func newSlab(values int) slab {
-	n := min(values+4, maxSlab)
-	return slab{chunk: n/4 + 1, values: make([]Value, 0, n), fields: make([]Field, 0, n*7/8)}
+	n := min((values+even)/even*even, maxSlab)
+	return slab{chunk: even, values: make([]Value, 0, n), fields: make([]Field, 0, n*7/8)}
 }
 
 func (s *slab) value() *Value {

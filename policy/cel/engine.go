@@ -37,7 +37,8 @@ type Engine struct {
 	byKind  sync.Map // kindOf → []*compiled
 	indexes sync.Map // weak.Pointer[resource.Set] → *index
 
-	subjects sync.Pool // of *subject, for their memory
+	relations sync.Map  // what they say → *policy.Relation
+	subjects  sync.Pool // of *subject, for their memory
 }
 
 var _ policy.Evaluator = (*Engine)(nil)
@@ -82,14 +83,13 @@ func (e *Engine) Evaluate(ctx context.Context, results []policy.Result, r *resou
 	}
 	s := newSubject(e, r, set, stage)
 	defer s.release()
-	keys := e.guards.keysOf(r.Root)
 	passedOver := policy.Pass
 	if s.gone() {
 		passedOver = policy.Skip
 	}
 	results = slices.Grow(results, len(matching))
 	for _, c := range matching {
-		if c.guard.keeps(keys) {
+		if c.guard.keeps(s.keys) {
 			results = append(results, policy.Result{Policy: c.head, Verdict: passedOver})
 			continue
 		}

@@ -26,7 +26,7 @@ type compiled struct {
 type program struct {
 	conditions  []*expression
 	variables   []variable
-	relations   []relation
+	relations   []*policy.Relation
 	validations []validation
 	severities  []*expression // of the severity rules
 	fixes       func() ([]fix, error)
@@ -87,7 +87,7 @@ func (e *Engine) compile(p *policy.Policy, limited bool) (*program, error) {
 		out.variables = append(out.variables, variable{v.Name, func() (*expression, error) { return x, nil }})
 	}
 	for i := range p.Relations {
-		out.relations = append(out.relations, newRelation(&p.Relations[i]))
+		out.relations = append(out.relations, e.relation(&p.Relations[i]))
 	}
 	c.own = own
 	out.params = valueOf(c.params)

@@ -1,6 +1,10 @@
 package cel
 
-import "github.com/holdfast-dev/holdfast/resource"
+import (
+	"slices"
+
+	"github.com/holdfast-dev/holdfast/resource"
+)
 
 // guards numbers the keys of all guards.
 type guards struct {
@@ -34,37 +38,42 @@ func (s keySet) with(n int) keySet {
 	return s
 }
 
-// keysOf returns which of the keys a value has, at any depth. What is not known
-// may have all of them.
-func (g *guards) keysOf(v *resource.Value) keySet {
-	set := make(keySet, (len(g.number)+63)/64)
-	if !g.note(v, set) {
-		for i := range set {
-			set[i] = ^uint64(0)
-		}
-	}
-	return set
+// survey is what is known of a tree by going through it once.
+type survey struct {
+	keys     keySet // of guards, which some value has at any depth
+	unknowns bool   // whether any value is not known, which may have all of them
+	nulls    bool   // whether an item of a list is null
 }
 
-// note reports whether all of a value is known.
-func (g *guards) note(v *resource.Value, set keySet) bool {
+// survey returns what is known of a tree; keys is memory for that.
+func (g *guards) survey(v *resource.Value, keys keySet) survey {
+	s := survey{keys: slices.Grow(keys[:0], (len(g.number)+63)/64)[:(len(g.number)+63)/64]}
+	clear(s.keys)
+	g.note(v, &s)
+	if s.unknowns {
+		for i := range s.keys {
+			s.keys[i] = ^uint64(0)
+		}
+	}
+	return s
+}
+
+func (g *guards) note(v *resource.Value, s *survey) {
 	if v.Unknown != "" {
-		return false
+		s.unknowns = true
+		return
 	}
 	for _, item := range v.Items {
-		if !g.note(item, set) {
-			return false
-		}
+		s.nulls = s.nulls || absent(item)
+		g.note(item, s)
 	}
 	for i := range v.Fields {
-		if n, ok := g.number[v.Fields[i].Key]; ok && v.Fields[i].Value.Kind != resource.Null {
-			set[n/64] |= 1 << (n % 64)
+		value := v.Fields[i].Value
+		if n, ok := g.number[v.Fields[i].Key]; ok && value.Kind != resource.Null {
+			s.keys[n/64] |= 1 << (n % 64)
 		}
-		if !g.note(v.Fields[i].Value, set) {
-			return false
-		}
+		g.note(value, s)
 	}
-	return true
 }
 
 // keeps reports whether the guard keeps a policy from being asked about something

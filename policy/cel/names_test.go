@@ -25,8 +25,7 @@ func TestGivenNames(t *testing.T) {
 		{bucket, policy.Relation{Match: policy.Match{Kinds: []string{"aws_s3_bucket_versioning"}}, Link: policy.ReferencedBy, Paths: []string{"bucket"}}, same},
 		{same, policy.Relation{Match: policy.Match{Kinds: []string{"aws_s3_bucket"}}, Link: policy.References, Paths: []string{"bucket"}}, bucket},
 	} {
-		to := newRelation(&tt.relation)
-		found, open := in.group(&to, tt.of.ID).linked(to.Relation, tt.of)
+		found, open := in.group(&tt.relation, tt.of.ID).linked(&tt.relation, tt.of)
 		if open != "" || len(found) != 1 || found[0].Resource != tt.want {
 			t.Errorf("%s of %s: got %v (%s), want %s", tt.relation.Link, tt.of.ID.Name, found, open, tt.want.ID.Name)
 		}

@@ -32,21 +32,25 @@ type sameKind struct {
 }
 
 type groupKey struct {
-	relation  string // what it leads to, whatever its name
+	relation  *policy.Relation
 	namespace string // of the one that is judged, if only that counts
 }
 
-// relation is one of a policy, with what tells it from others.
-type relation struct {
-	*policy.Relation
-	key string
-}
-
-func newRelation(r *policy.Relation) relation {
-	return relation{r, strings.Join([]string{
+// relation returns the one of all policies that leads to the same, whatever its name.
+func (e *Engine) relation(r *policy.Relation) *policy.Relation {
+	key := strings.Join([]string{
 		strings.Join(r.Groups, " "), strings.Join(r.Kinds, " "), strings.Join(r.Resources, " "),
 		strconv.FormatBool(r.SameNamespace), string(r.Link), strings.Join(r.Paths, " "),
-	}, "|")}
+	}, "|")
+	first, _ := e.relations.LoadOrStore(key, r)
+	return first.(*policy.Relation)
+}
+
+// led is what a relation of a resource leads to.
+type led struct {
+	by       *policy.Relation
+	to       ref.Val
+	unknowns bool
 }
 
 // member is a resource that a relation may lead to, as policies see it.
@@ -91,7 +95,7 @@ func newIndex(set *resource.Set) *index {
 // related returns the list of what a relation of r leads to, and whether any of it has
 // unknown values. If it hangs on something that is not known, the list itself is
 // unknown.
-func (in *index) related(to *relation, r *resource.Resource) (found ref.Val, unknowns bool) {
+func (in *index) related(to *policy.Relation, r *resource.Resource) (found ref.Val, unknowns bool) {
 	g := in.group(to, r.ID)
 	if to.Link == "" {
 		if to.Matches(r.ID.Group, r.ID.Kind) { // it may be among them
@@ -99,7 +103,7 @@ func (in *index) related(to *relation, r *resource.Resource) (found ref.Val, unk
 		}
 		return g.list(), g.unknowns
 	}
-	linked, open := g.linked(to.Relation, r)
+	linked, open := g.linked(to, r)
 	if open != "" {
 		return types.NewUnknown(1, types.NewAttributeTrail(open)), true
 	}
@@ -127,8 +131,8 @@ func anyUnknown(all []*member) bool {
 }
 
 // group returns the resources of the kinds of a relation.
-func (in *index) group(to *relation, of resource.ID) *group {
-	key := groupKey{relation: to.key}
+func (in *index) group(to *policy.Relation, of resource.ID) *group {
+	key := groupKey{relation: to}
 	if to.SameNamespace {
 		key.namespace = namespaceOf(of)
 	}
@@ -136,7 +140,7 @@ func (in *index) group(to *relation, of resource.ID) *group {
 	defer in.mu.Unlock()
 	g := in.groups[key]
 	if g == nil {
-		g = newGroup(in.find(to.Relation, of))
+		g = newGroup(in.find(to, of))
 		in.groups[key] = g
 	}
 	return g
@@ -146,11 +150,7 @@ func (in *index) group(to *relation, of resource.ID) *group {
 func (in *index) member(r *resource.Resource) *member {
 	m := in.members[r]
 	if m == nil {
-		m = &member{Resource: r, tree: r.Root}
-		unknowns, nulls := survey(r.Root)
-		if m.unknowns = unknowns; nulls {
-			m.tree = withoutNulls(r.Root)
-		}
+		m = &member{Resource: r, tree: withoutNulls(r.Root), unknowns: hasUnknown(r.Root)}
 		in.members[r] = m
 	}
 	return m

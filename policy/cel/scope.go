@@ -20,7 +20,8 @@ type subject struct {
 	tree     *resource.Value // that of r as policies see it
 	set      *resource.Set
 	stage    policy.Stage
-	unknowns bool // whether r has values that are not known
+	unknowns bool   // whether r has values that are not known
+	keys     keySet // of guards, which r has
 	root     ref.Val
 	rec      *recorder  // nil for plain evaluation
 	recorded *subject   // the same, over values that record reads; nil until something fails
@@ -29,6 +30,7 @@ type subject struct {
 	prelude  []memo
 	stack    locals          // those of all expressions that are being evaluated
 	scope    *scope          // of the policy that judges
+	led      []led           // by relations that have been asked for
 	code     *policy.Subject // for policies that are not written in CEL; nil until there is one
 	docs     *documents      // texts that are read as JSON; nil until there is one
 	unread   *resource.Value // what was found last that is not known
@@ -43,22 +45,20 @@ type memo struct {
 }
 
 func newSubject(e *Engine, r *resource.Resource, set *resource.Set, stage policy.Stage) *subject {
-	shared, tree := e.prelude(r.ID.Platform), r.Root
-	unknowns, nulls := survey(tree)
-	if r.Change != nil && r.Change.Before != nil {
-		unknowns = unknowns || hasUnknown(r.Change.Before)
-	}
-	if nulls {
-		tree = withoutNulls(tree)
-	}
 	s, _ := e.subjects.Get().(*subject)
 	if s == nil {
 		s = &subject{stack: make(locals, 0, 2*foldLocals), scope: &scope{}}
 	}
+	shared, tree := e.prelude(r.ID.Platform), r.Root
+	seen := e.guards.survey(tree, s.keys)
+	unknowns := seen.unknowns || r.Change != nil && r.Change.Before != nil && hasUnknown(r.Change.Before)
+	if seen.nulls {
+		tree = withoutNulls(tree)
+	}
 	*s = subject{
-		engine: e, r: r, tree: tree, set: set, stage: stage, unknowns: unknowns,
+		engine: e, r: r, tree: tree, set: set, stage: stage, unknowns: unknowns, keys: seen.keys,
 		root: valueOf(tree), shared: shared, prelude: cleared(s.prelude, len(shared)),
-		stack: s.stack[:0], scope: s.scope, spare: s.spare,
+		stack: s.stack[:0], scope: s.scope, spare: s.spare, led: s.led[:0],
 	}
 	return s
 }
@@ -82,10 +82,23 @@ func cleared(memos []memo, n int) []memo {
 // it has unknown values. Reads of it are not recorded: it is not what is judged.
 func (v *scope) relation(i int) ref.Val {
 	if v.related[i] == nil {
-		found, unknowns := v.engine.index(v.set).related(&v.of.relations[i], v.r)
-		v.related[i], v.unknowns = found, v.unknowns || unknowns
+		found := v.leads(v.of.relations[i])
+		v.related[i], v.unknowns = found.to, v.unknowns || found.unknowns
 	}
 	return v.related[i]
+}
+
+// leads returns what a relation leads to, which several policies may ask.
+func (s *subject) leads(by *policy.Relation) led {
+	for _, known := range s.led {
+		if known.by == by {
+			return known
+		}
+	}
+	to, unknowns := s.engine.index(s.set).related(by, s.r)
+	found := led{by, to, unknowns}
+	s.led = append(s.led, found)
+	return found
 }
 
 func (v *scope) relations() map[string]ref.Val {
@@ -156,6 +169,7 @@ func (s *subject) recording() *subject {
 	}
 	stack, scope, rec, prelude := again.stack, again.scope, again.rec, again.prelude
 	*again = *s
+	again.led = nil
 	again.stack, again.scope, again.rec, again.prelude = stack[:0], scope, rec.emptied(), cleared(prelude, len(s.prelude))
 	again.root = recorded(s.tree, &place{}, rec)
 	return again

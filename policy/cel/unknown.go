@@ -10,23 +10,6 @@ import (
 	"github.com/holdfast-dev/holdfast/resource"
 )
 
-// survey reports whether any value of the tree is not known, and whether any item of
-// a list is null.
-func survey(v *resource.Value) (unknowns, nulls bool) {
-	if v.Unknown != "" {
-		return true, false
-	}
-	for _, item := range v.Items {
-		u, n := survey(item)
-		unknowns, nulls = unknowns || u, nulls || n || absent(item)
-	}
-	for i := range v.Fields {
-		u, n := survey(v.Fields[i].Value)
-		unknowns, nulls = unknowns || u, nulls || n
-	}
-	return unknowns, nulls
-}
-
 // hasUnknown reports whether any value of the tree is not known.
 func hasUnknown(v *resource.Value) bool {
 	if v.Unknown != "" {

@@ -15,9 +15,15 @@ import (
 // Pending is a policy of which only is known what it applies to. The rest is
 // decoded when it is needed, for most policies are not needed by most scans.
 type Pending struct {
-	Head  *Policy  // ID, Platform and Match
-	Guard []string // resources without any of these keys pass; nil if there is no such set
+	Head  *Policy // ID, Platform, Match and Stages
+	Guard Guard
 	Load  func() (*Policy, error)
+}
+
+// Guard tells what a policy says of resources that lack some keys.
+type Guard struct {
+	Pass []string // without any of these, a resource passes if it is asked about; nil if there is no such set
+	Skip []string // without any of these, it is not asked about; nil if there is no such set
 }
 
 // Index tells of packs what is known without reading their files: their digests, and
@@ -34,11 +40,11 @@ type IndexedPack struct {
 type IndexedPolicy struct {
 	Path  string // of its file
 	Head  *Policy
-	Guard []string
+	Guard Guard
 }
 
 // NewIndex indexes the policies of packs. The function finds the guard of one.
-func NewIndex(guard func(*Policy) ([]string, error), packs ...*Pack) (Index, error) {
+func NewIndex(guard func(*Policy) (Guard, error), packs ...*Pack) (Index, error) {
 	index := make(Index, len(packs))
 	for i, pack := range packs {
 		index[i] = IndexedPack{Name: pack.Name, Digest: pack.Digest}
@@ -47,7 +53,7 @@ func NewIndex(guard func(*Policy) ([]string, error), packs ...*Pack) (Index, err
 			if err != nil {
 				return nil, err
 			}
-			head := &Policy{Rule: finding.Rule{ID: p.ID}, Platform: p.Platform, Match: p.Match}
+			head := &Policy{Rule: finding.Rule{ID: p.ID}, Platform: p.Platform, Match: p.Match, Stages: p.Stages}
 			index[i].Policies = append(index[i].Policies, IndexedPolicy{p.File.Path, head, keys})
 		}
 	}
@@ -76,9 +82,14 @@ func ParseIndex(text string) (Index, error) {
 		if !ok || len(index) == 0 {
 			return nil, fmt.Errorf("index of policies: line %d is cut off", number)
 		}
-		guard, matches, more := strings.Cut(rest, "\t")
+		pass, rest, _ := strings.Cut(rest, "\t")
+		skip, rest, _ := strings.Cut(rest, "\t")
+		stages, matches, more := strings.Cut(rest, "\t")
 		p := &heads[number-1]
 		p.ID, p.Platform = id, resource.Platform(platform)
+		for _, stage := range names(stages) {
+			p.Stages = append(p.Stages, Stage(stage))
+		}
 		for more {
 			var m string
 			m, matches, more = strings.Cut(matches, "\t")
@@ -90,7 +101,7 @@ func ParseIndex(text string) (Index, error) {
 			p.Match = append(p.Match, Match{Groups: names(groups), Kinds: names(kinds), Resources: names(resources)})
 		}
 		pack := &index[len(index)-1]
-		pack.Policies = append(pack.Policies, IndexedPolicy{name, p, names(guard)})
+		pack.Policies = append(pack.Policies, IndexedPolicy{name, p, Guard{names(pass), names(skip)}})
 	}
 	return index, nil
 }
@@ -102,7 +113,10 @@ func (x Index) MarshalText() ([]byte, error) {
 	for _, pack := range x {
 		out.WriteString(packMark + pack.Name + "\t" + pack.Digest + "\n")
 		for _, p := range pack.Policies {
-			out.WriteString(p.Path + "\t" + p.Head.ID + "\t" + string(p.Head.Platform) + "\t" + list(p.Guard))
+			out.WriteString(p.Path + "\t" + p.Head.ID + "\t" + string(p.Head.Platform) + "\t" + list(p.Guard.Pass) + "\t" + list(p.Guard.Skip) + "\t")
+			for _, stage := range p.Head.Stages {
+				out.WriteString("," + string(stage))
+			}
 			for _, m := range p.Head.Match {
 				out.WriteString("\t" + list(m.Groups) + "|" + list(m.Kinds) + "|" + list(m.Resources))
 			}

@@ -59,7 +59,7 @@ func New(packs ...*policy.Pack) (*Engine, error) {
 		}
 		for _, p := range pack.Pending {
 			c := newCompiled(e, p, !pack.Trusted)
-			c.guard = e.guards.add(p.Guard)
+			c.passes, c.skips = e.guards.add(p.Guard.Pass), e.guards.add(p.Guard.Skip)
 			e.policies = append(e.policies, c)
 		}
 		for _, p := range pack.Policies {
@@ -83,14 +83,10 @@ func (e *Engine) Evaluate(ctx context.Context, results []policy.Result, r *resou
 	}
 	s := newSubject(e, r, set, stage)
 	defer s.release()
-	passedOver := policy.Pass
-	if s.gone() {
-		passedOver = policy.Skip
-	}
 	results = slices.Grow(results, len(matching))
 	for _, c := range matching {
-		if c.guard.keeps(s.keys) {
-			results = append(results, policy.Result{Policy: c.head, Verdict: passedOver})
+		if verdict, known := c.passedOver(s); known {
+			results = append(results, policy.Result{Policy: c.head, Verdict: verdict})
 			continue
 		}
 		if ctx.Err() != nil {

@@ -2,10 +2,12 @@ package cel
 
 import (
 	"errors"
+	"regexp"
 	"slices"
 
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/operators"
+	"github.com/google/cel-go/common/overloads"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 
@@ -13,12 +15,13 @@ import (
 )
 
 // Most policies are about fields that most resources do not have. The guard of a
-// policy is a set of keys without which it passes: a resource that has none of
-// them at any depth need not be judged by it. Guards are found by evaluating the
-// policy over an object of which nothing is known but that these keys are absent:
+// policy are sets of keys without which it passes, or is not asked: a resource that
+// has none of them at any depth need not be judged by it. Guards are found by
+// evaluating the policy over an object of which nothing is known but that these keys
+// are absent:
 //
 //	known    a value that is certain
-//	several  a list of so many items
+//	several  a list of so many items, or the map that has none
 //	none     an optional without a value
 //	perhaps  an optional that may have one
 //	anything all else
@@ -48,15 +51,15 @@ type abstract struct {
 
 var nothing = abstract{foreign: true, fails: true}
 
-// Guard returns the guard of a policy; nil if there is none.
-func Guard(p *policy.Policy) ([]string, error) {
+// Guard returns the guard of a policy.
+func Guard(p *policy.Policy) (guard policy.Guard, err error) {
 	engine, err := New()
 	if err != nil {
-		return nil, err
+		return guard, err
 	}
 	made, err := engine.compile(p, false)
-	if err != nil || len(p.Stages) > 0 {
-		return nil, err
+	if err != nil {
+		return guard, err
 	}
 	g := guarding{program: made, prelude: engine.prelude(p.Platform)}
 	for _, x := range made.expressions() {
@@ -64,19 +67,27 @@ func Guard(p *policy.Policy) ([]string, error) {
 			g.collect(x.ast.Expr())
 		}
 	}
-	if !g.passes() {
-		return nil, g.err
+	guard.Pass, guard.Skip = g.fewest(g.passes), g.fewest(g.skips)
+	return guard, g.err
+}
+
+// fewest returns keys in whose absence something holds, nil if there are none.
+func (g *guarding) fewest(holds func() bool) []string {
+	all := g.keys
+	defer func() { g.keys = all }()
+	if !holds() {
+		return nil
 	}
 	// The outer keys of an expression come first. They are what most resources
 	// have, so the last ones are what is kept.
-	for _, key := range slices.Clone(g.keys) {
+	for _, key := range all {
 		with := g.keys
 		g.keys = slices.DeleteFunc(slices.Clone(with), func(k string) bool { return k == key })
-		if !g.passes() {
+		if !holds() {
 			g.keys = with
 		}
 	}
-	return g.keys, g.err
+	return g.keys
 }
 
 // guarding evaluates the expressions of a policy in the absence of keys.
@@ -146,11 +157,19 @@ func (g *guarding) variable(name string) *expression {
 	return nil
 }
 
-// passes reports whether the policy passes what has none of the keys.
+// passes reports whether the policy passes what has none of the keys, if it is about
+// that at all.
 func (g *guarding) passes() bool {
-	certain := func(x *expression) bool { return g.eval(x.ast.Expr(), nil).is(types.True) }
-	return !slices.ContainsFunc(g.program.conditions, func(x *expression) bool { return !certain(x) }) &&
-		!slices.ContainsFunc(g.program.validations, func(v validation) bool { return !certain(v.expression) })
+	return !slices.ContainsFunc(g.program.validations, func(v validation) bool { return !g.certain(v.expression, types.True) })
+}
+
+// skips reports whether the policy is not about what has none of the keys.
+func (g *guarding) skips() bool {
+	return slices.ContainsFunc(g.program.conditions, func(x *expression) bool { return g.certain(x, types.False) })
+}
+
+func (g *guarding) certain(x *expression, what types.Bool) bool {
+	return g.eval(x.ast.Expr(), nil).is(what)
 }
 
 // is reports whether the value is certainly that.
@@ -213,6 +232,9 @@ func (g *guarding) eval(e ast.Expr, vars *bindings) abstract {
 		}
 		return out
 	case ast.MapKind:
+		if e.AsMap().Size() == 0 {
+			return abstract{certainty: several}
+		}
 		return abstract{foreign: e.AsMap().Size() > 0, fails: e.AsMap().Size() > 0}
 	case ast.ComprehensionKind:
 		return g.fold(e.AsComprehension(), vars)
@@ -224,7 +246,7 @@ func (g *guarding) eval(e ast.Expr, vars *bindings) abstract {
 
 // absent reports whether a value certainly lacks a key.
 func (g *guarding) absent(of abstract, key string) bool {
-	return of.certainty == anything && !of.foreign && slices.Contains(g.keys, key)
+	return of.certainty == anything && !of.foreign && slices.Contains(g.keys, key) || of.certainty == several && len(of.list) == 0
 }
 
 // field is what a selection without a question mark gives.
@@ -242,6 +264,10 @@ func (g *guarding) optional(of abstract, key string) abstract {
 		return of
 	case perhaps:
 		of.certainty = anything
+	case several:
+		if len(of.list) == 0 {
+			return abstract{certainty: none, fails: of.fails}
+		}
 	}
 	if key != "" && g.absent(of, key) {
 		return abstract{certainty: none, fails: of.fails}
@@ -300,13 +326,33 @@ func (g *guarding) call(call ast.CallExpr, vars *bindings) abstract {
 	case operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals, operators.In:
 		return compareAbstract(name, eval(0), eval(1))
 	case "startsWith", "endsWith", "contains", "matches", "lowerAscii", "split", "join", "trim", "type", "string":
-		out := abstract{}
-		for i := range args {
-			out.fails = out.fails || eval(i).fails
-		}
-		return out
+		return textCall(name, len(args), eval)
 	}
 	return nothing
+}
+
+// textCall is what a function of texts gives.
+func textCall(name string, n int, eval func(int) abstract) abstract {
+	out := abstract{}
+	texts := make([]string, 0, n)
+	for i := range n {
+		v := eval(i)
+		out.fails = out.fails || v.fails
+		if s, ok := v.value.(types.String); ok && v.certainty == known {
+			texts = append(texts, string(s))
+		}
+	}
+	switch {
+	case name == "string" && n == 1 && len(texts) == 1:
+		out.certainty, out.value = known, types.String(texts[0])
+	case n != 2 || len(texts) != 2:
+	case name == overloads.Matches:
+		matches, err := regexp.MatchString(texts[1], texts[0])
+		out.certainty, out.value, out.fails = known, types.Bool(matches), out.fails || err != nil
+	case textTests[name] != nil:
+		out.certainty, out.value = known, types.Bool(textTests[name](texts[0], texts[1]))
+	}
+	return out
 }
 
 // either is what or() and orValue() give.

@@ -18,9 +18,10 @@ import (
 
 // compiled is a policy with its program, which are made on first use.
 type compiled struct {
-	head  *policy.Policy
-	guard keySet
-	load  func() (*policy.Policy, *program, error)
+	head   *policy.Policy
+	passes keySet // what lacks these keys passes
+	skips  keySet // and what lacks these need not be asked about
+	load   func() (*policy.Policy, *program, error)
 }
 
 type program struct {
@@ -134,16 +135,26 @@ func (c *compiled) judge(ctx context.Context, s *subject) policy.Result {
 // should.
 func (s *subject) gone() bool { return s.r.Root.Kind == resource.Null && s.r.Root.Unknown == "" }
 
+// passedOver returns the verdict of a policy that need not be evaluated for it.
+func (c *compiled) passedOver(s *subject) (verdict policy.Verdict, known bool) {
+	stages := c.head.Stages
+	switch {
+	case (s.gone() || len(stages) > 0) && !slices.Contains(stages, s.stage):
+		return policy.Skip, true
+	case s.gone():
+		return 0, false
+	case c.skips.keeps(s.keys):
+		return policy.Skip, true
+	}
+	return policy.Pass, c.passes.keeps(s.keys)
+}
+
 func (c *compiled) verdict(ctx context.Context, s *subject) policy.Result {
 	decoded, p, err := c.load()
 	if err != nil {
 		return policy.Result{Policy: c.head, Verdict: policy.Error, Err: err}
 	}
 	result := policy.Result{Policy: decoded}
-	if (s.gone() || len(decoded.Stages) > 0) && !slices.Contains(decoded.Stages, s.stage) {
-		result.Verdict = policy.Skip
-		return result
-	}
 	v := newScope(ctx, s, decoded, p)
 	for _, condition := range p.conditions {
 		if holds := v.verdict(condition, &result); holds != policy.Pass {

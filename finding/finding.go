@@ -134,11 +134,10 @@ func (f *Finding) place(parts, subject []byte) []byte {
 	}
 	parts = part(part(part(parts, "exact"), f.path()), start)
 	for _, step := range f.Path {
-		key := "" // of a step into a list
 		if !step.IsIndex() {
-			key = step.Name
+			parts = append(parts, step.Name...)
 		}
-		parts = part(parts, key)
+		parts = append(parts, 0)
 	}
 	return parts
 }

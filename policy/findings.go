@@ -115,14 +115,16 @@ var nouns = map[string]noun{
 	"volumeMounts": {"mount", true}, "sysctls": {"sysctl", true},
 	"stages": {"stage", true}, "commands": {"command", true}, "services": {"service", true},
 	"variables": {"variable", true}, "include": {"include", false}, "dependencies": {"dependency", false}, "settings": {"setting", false},
-	"jobs": {"job", true}, "steps": {"step", true}, "expressions": {"expression", true},
+	"steps": {"step", true}, "expressions": {"expression", true},
 	"rules": {"rule", false}, "subjects": {"subject", false}, "webhooks": {"webhook", false},
 	"externalIPs": {"external IP", false},
-	"data":        {"key", false}, "stringData": {"key", false}, "binaryData": {"key", false},
 }
 
-// keyed are the nouns of entries of maps; the others are of lists.
-var keyed = map[string]bool{"key": true, "job": true}
+// keyed are those of maps; the others are of lists.
+var keyed = map[string]noun{
+	"jobs": {"job", true},
+	"data": {"key", false}, "stringData": {"key", false}, "binaryData": {"key", false},
+}
 
 // namer names what fails in a resource.
 type namer struct {
@@ -172,8 +174,12 @@ func nounAt(path resource.Path, i int) (noun, bool) {
 	if path[i-1].IsIndex() {
 		return noun{}, false
 	}
-	n, ok := nouns[path[i-1].Name]
-	return n, ok && path[i].IsIndex() != keyed[n.noun]
+	if path[i].IsIndex() {
+		n, ok := nouns[path[i-1].Name]
+		return n, ok
+	}
+	n, ok := keyed[path[i-1].Name]
+	return n, ok
 }
 
 // only reports whether the entry at step i, without a name, is the only one of its list.

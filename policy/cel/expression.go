@@ -38,8 +38,10 @@ type expression struct {
 	ast         *ast.AST
 	own, shared []string // the variables that it sees
 
-	nodes   func() (node, error)
-	depth   func() int // how many locals the nodes need
+	once    sync.Once // builds the next three; a limited expression has no node
+	node    node
+	bad     error
+	depth   int // how many locals the node needs
 	why     func() *clause
 	limited *programs // nil if it is not limited
 }
@@ -97,8 +99,6 @@ func (c *compiler) compile(t text, want *cel.Type) (*expression, error) {
 
 func (c *compiler) expression(t text, a *ast.AST, env *environment) *expression {
 	x := &expression{env: env, text: t.expr, span: t.span, ast: a, own: c.own, shared: c.shared}
-	x.nodes = sync.OnceValues(func() (node, error) { return (&builder{expression: x}).build(a.Expr()) })
-	x.depth = sync.OnceValue(func() int { return depth(a.Expr()) })
 	x.why = sync.OnceValue(func() *clause { return x.clauseOf(a.Expr(), true, nil) })
 	if c.limited {
 		x.limited = &programs{x.lazily(a.Expr(), forSpeed), x.lazily(a.Expr(), forUnknowns),
@@ -126,11 +126,11 @@ func (x *expression) program(e ast.Expr, opts ...cel.ProgramOption) (cel.Program
 // not known gives an unknown value.
 func (x *expression) eval(v *scope) (ref.Val, error) {
 	if x.limited == nil {
-		n, err := x.nodes()
-		if err != nil {
-			return nil, err
+		x.once.Do(x.build)
+		if x.bad != nil {
+			return nil, x.bad
 		}
-		return v.evalNode(n, x.depth())
+		return v.evalNode(x.node, x.depth)
 	}
 	program := x.limited.plain
 	if x.limited.documents && v.rec == nil {
@@ -151,6 +151,14 @@ func (x *expression) eval(v *scope) (ref.Val, error) {
 		return nil, err
 	}
 	return run(v.ctx, p, v)
+}
+
+// build makes the node of the expression.
+func (x *expression) build() {
+	if x.limited == nil {
+		x.node, x.bad = (&builder{expression: x}).build(x.ast.Expr())
+	}
+	x.depth = depth(x.ast.Expr())
 }
 
 // evalNode evaluates a node that needs some locals.

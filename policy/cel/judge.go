@@ -259,7 +259,8 @@ func (v *scope) failures(failed *validation) []policy.Failure {
 	again := v.recording()
 	var room [8]*place
 	x := explanation{rec: again.rec, places: room[:0]}
-	x.explain(failed.why(), surrounding{again, again, again.push(failed.depth())})
+	failed.once.Do(failed.build)
+	x.explain(failed.why(), surrounding{again, again, again.push(failed.depth)})
 	out := make([]policy.Failure, 0, len(x.places))
 	for _, at := range x.places {
 		path := at.path()

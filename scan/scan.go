@@ -135,7 +135,7 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 		if units[i].Composed() || closed(rendered[i]) {
 			sets[i] = resource.NewSet(rendered[i].Resources)
 		}
-		judged[i] = judge(ctx, s.evaluator(units[i], rendered[i]), rendered[i].Resources, sets[i], stageOf(units[i]), nil)
+		judged[i] = judge(ctx, s.evaluator(units[i], rendered[i]), rendered[i].Resources, sets[i], stageOf(units[i]), s.noted())
 		judged[i].marked = marked(rendered[i].Resources)
 		return ctx.Err()
 	})
@@ -174,11 +174,19 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	return result, nil
 }
 
+// noted returns a Judgement that notes what the scanner needs besides.
+func (s *Scanner) noted() (j Judgement) {
+	if s.Fixer != nil {
+		j.on = map[*finding.Finding]*resource.Resource{}
+	}
+	return j
+}
+
 // early judges a unit whose relations are all within it, so that its resources need
 // not be kept until everything is rendered.
 func (s *Scanner) early(ctx context.Context, unit render.Unit, rendered *render.Result) *Judgement {
 	set, stage := resource.NewSet(rendered.Resources), stageOf(unit)
-	j := judge(ctx, s.evaluator(unit, rendered), rendered.Resources, set, stage, nil)
+	j := judge(ctx, s.evaluator(unit, rendered), rendered.Resources, set, stage, s.noted())
 	j.marked = marked(rendered.Resources)
 	if s.Fixer != nil {
 		on := map[*finding.Finding]Site{}
@@ -341,16 +349,13 @@ func stageIn(stage policy.Stage, r *resource.Resource) policy.Stage {
 
 // Judge evaluates all policies on all resources of a set.
 func Judge(ctx context.Context, evaluator policy.Evaluator, set *resource.Set, stage policy.Stage) Judgement {
-	byObject := make(map[string]Counts, len(set.All))
-	j := judge(ctx, evaluator, set.All, set, stage, byObject)
-	j.ByObject = byObject
-	return j
+	return judge(ctx, evaluator, set.All, set, stage, Judgement{ByObject: make(map[string]Counts, len(set.All))})
 }
 
-// judge evaluates all policies on some of the resources of a set. It notes what it finds
-// by object if that is not nil: only a gate asks, and in a large scan it weighs.
-func judge(ctx context.Context, evaluator policy.Evaluator, some []*resource.Resource, set *resource.Set, stage policy.Stage, byObject map[string]Counts) Judgement {
-	j := Judgement{on: map[*finding.Finding]*resource.Resource{}, count: len(some)}
+// judge evaluates all policies on some of the resources of a set. It notes of each finding
+// and each object what it is on, if j has maps for that: in a large scan they weigh.
+func judge(ctx context.Context, evaluator policy.Evaluator, some []*resource.Resource, set *resource.Set, stage policy.Stage, j Judgement) Judgement {
+	j.count = len(some)
 	memory := resultMemory.Get().(*[]policy.Result)
 	results := *memory
 	for _, r := range some {
@@ -362,12 +367,14 @@ func judge(ctx context.Context, evaluator policy.Evaluator, some []*resource.Res
 		}
 		j.Errors = append(j.Errors, errorsOn(r, results)...)
 		j.Verdicts.Add(&counts.Verdicts)
-		if byObject != nil {
-			byObject[r.ID.Key()] = counts
+		if j.ByObject != nil {
+			j.ByObject[r.ID.Key()] = counts
 		}
 		j.Findings = append(j.Findings, counts.Findings...)
-		for _, f := range counts.Findings {
-			j.on[f] = r
+		if j.on != nil {
+			for _, f := range counts.Findings {
+				j.on[f] = r
+			}
 		}
 	}
 	clear(results)

@@ -172,7 +172,7 @@ func (c *compiled) verdict(ctx context.Context, s *subject) policy.Result {
 	for i := range p.validations {
 		switch one := v.verdict(p.validations[i].expression, &result); {
 		case one == policy.Fail:
-			result.Failures = append(result.Failures, v.failures(&p.validations[i])...)
+			result.Failures = v.failures(result.Failures, &p.validations[i])
 			worst = policy.Fail
 		case worst != policy.Fail && one > worst:
 			worst = one
@@ -246,38 +246,38 @@ func (v *scope) redacted(err error) error {
 }
 
 // failures evaluates a failed validation again, over values that record reads,
-// and returns a failure for each offending one.
-func (v *scope) failures(failed *validation) []policy.Failure {
+// and appends a failure for each offending one.
+func (v *scope) failures(out []policy.Failure, failed *validation) []policy.Failure {
 	message := failed.Message
 	if failed.message != nil && v.r.ID.Kind != "Secret" {
-		if out, err := failed.message.eval(v); err == nil {
-			if text, ok := out.(types.String); ok && text != "" {
+		if text, err := failed.message.eval(v); err == nil {
+			if text, ok := text.(types.String); ok && text != "" {
 				message = string(text)
 			}
 		}
 	}
 	again := v.recording()
-	var room [8]*place
-	x := explanation{rec: again.rec, places: room[:0]}
+	x := explanation{rec: again.rec, places: again.rec.blamed[:0]}
 	failed.once.Do(failed.build)
 	x.explain(failed.why(), surrounding{again, again, again.push(failed.depth)})
-	out := make([]policy.Failure, 0, len(x.places))
+	before := len(out)
 	for _, at := range x.places {
-		path := at.path()
+		path := again.rec.path(at)
 		if v.tree != v.r.Root {
 			path = withNulls(v.r.Root, path)
 		}
-		if !slices.ContainsFunc(out, func(f policy.Failure) bool { return slices.Equal(f.Path, path) }) {
+		if !slices.ContainsFunc(out[before:], func(f policy.Failure) bool { return slices.Equal(f.Path, path) }) {
 			out = append(out, policy.Failure{Path: path, Message: message})
 		}
 	}
-	if len(out) == 0 && (v.r.Change != nil || v.r.ID.Platform == resource.Terraform) { // no value says what it is
-		return []policy.Failure{{Path: resource.Path{}, Message: message}}
+	again.rec.blamed = x.places
+	if len(out) > before {
+		return out
 	}
-	if len(out) == 0 {
-		out = append(out, policy.Failure{Path: resource.Path{resource.Key(kindKey(v.r.ID.Platform))}, Message: message})
+	if v.r.Change != nil || v.r.ID.Platform == resource.Terraform { // no value says what it is
+		return append(out, policy.Failure{Path: resource.Path{}, Message: message})
 	}
-	return out
+	return append(out, policy.Failure{Path: resource.Path{resource.Key(kindKey(v.r.ID.Platform))}, Message: message})
 }
 
 // kindKey is the key of what a resource is, which a finding marks that is about no

@@ -16,13 +16,17 @@ type place struct {
 	absent bool
 }
 
-func (p *place) path() resource.Path {
-	n := 0
+func (p *place) path() resource.Path { return p.fill(make(resource.Path, p.depth())) }
+
+func (p *place) depth() (n int) {
 	for at := p; at.parent != nil; at = at.parent {
 		n++
 	}
-	path := make(resource.Path, n)
-	for at := p; at.parent != nil; at = at.parent {
+	return n
+}
+
+func (p *place) fill(path resource.Path) resource.Path {
+	for at, n := p, len(path); n > 0; at = at.parent {
 		n--
 		path[n] = at.step
 	}
@@ -38,14 +42,27 @@ type recorder struct {
 	places  []place
 	objects []recordedObject
 	lists   []recordedList
+	blamed  []*place
+	steps   resource.Path // what is left of a piece for paths, which are kept by others
 }
 
 const piece = 64 // of what a recorder makes, at a time
 
 // emptied forgets all, and keeps the memory.
 func (r *recorder) emptied() *recorder {
-	*r = recorder{places: r.places[:0], objects: r.objects[:0], lists: r.lists[:0]}
+	*r = recorder{places: r.places[:0], objects: r.objects[:0], lists: r.lists[:0], blamed: r.blamed[:0], steps: r.steps}
 	return r
+}
+
+// path returns the path of a place, in a piece of memory with others.
+func (r *recorder) path(at *place) resource.Path {
+	n := at.depth()
+	if len(r.steps) < n {
+		r.steps = make(resource.Path, max(piece, n))
+	}
+	path := at.fill(r.steps[:n:n])
+	r.steps = r.steps[n:]
+	return path
 }
 
 // below returns the place that is a step below another.

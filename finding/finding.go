@@ -112,10 +112,18 @@ func (f *Finding) Identify(discriminator string) {
 	var room [256]byte
 	var keyRoom [128]byte
 	key := f.Subject.AppendKey(keyRoom[:0])
-	parts := part(part(part(part(room[:0], f.Rule.ID), key), f.Field), discriminator)
-	f.Fingerprint = hashed("hf1:", parts)
-	f.Cause = hashed("", f.place(part(part(room[:0], f.Rule.ID), discriminator), key))
+	var both [2*digestLen + len(fingerprintPrefix)]byte
+	text := append(both[:0], fingerprintPrefix...)
+	text = appendDigest(text, part(part(part(part(room[:0], f.Rule.ID), key), f.Field), discriminator))
+	text = appendDigest(text, f.place(part(part(room[:0], f.Rule.ID), discriminator), key))
+	all := string(text)
+	f.Fingerprint, f.Cause = all[:len(all)-digestLen], all[len(all)-digestLen:]
 }
+
+const (
+	fingerprintPrefix = "hf1:"
+	digestLen         = 32 // bytes of a digest as it is written
+)
 
 // place names what one edit mends. At an exact place that is the field without
 // the names of list items, for a template can render many items. Where only
@@ -151,7 +159,7 @@ func (f *Finding) Hidden() bool {
 
 // ShortID returns the form of the fingerprint that text output shows.
 func (f *Finding) ShortID() string {
-	id := strings.TrimPrefix(f.Fingerprint, "hf1:")
+	id := strings.TrimPrefix(f.Fingerprint, fingerprintPrefix)
 	if len(id) < 8 {
 		return id
 	}
@@ -249,7 +257,7 @@ func digest(parts ...string) string {
 	for _, one := range parts {
 		text = part(text, one)
 	}
-	return hashed("", text)
+	return string(appendDigest(nil, text))
 }
 
 // part appends a part of what a digest is made of.
@@ -257,9 +265,8 @@ func part[T string | []byte](parts []byte, one T) []byte {
 	return append(append(strconv.AppendInt(parts, int64(len(one)), 10), ':'), one...)
 }
 
-// hashed returns the digest of parts in hexadecimal, after a prefix.
-func hashed(prefix string, parts []byte) string {
+// appendDigest appends the digest of parts in hexadecimal.
+func appendDigest(text, parts []byte) []byte {
 	sum := sha256.Sum256(parts)
-	var room [40]byte
-	return string(hex.AppendEncode(append(room[:0], prefix...), sum[:16]))
+	return hex.AppendEncode(text, sum[:digestLen/2])
 }

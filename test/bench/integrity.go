@@ -45,7 +45,8 @@ func (b *bench) integrity(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pace.Set(pace.Wide) // as the program does; what is compared in other sections is measured without
+	pace.Set(pace.Wide) // as the program does
+	defer pace.Set(pace.Usual)
 	alone, err := judged(ctx, dir, first)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/holdfast-dev/holdfast/pace"
 	"github.com/holdfast-dev/holdfast/setup"
 )
 
@@ -85,6 +86,7 @@ func run(ctx context.Context) (err error) {
 		fmt.Printf(", load %s", strings.Fields(string(load))[0])
 	}
 	fmt.Println()
+	pace.Set(pace.Usual) // garbage is collected as in the program, whatever is measured
 	for _, s := range sections {
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), s.name) {
 			continue

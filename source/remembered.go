@@ -5,22 +5,19 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unsafe"
+	"weak"
 )
 
-const (
-	maxKeptFile = 1 << 20  // bytes of a file that is remembered
-	maxKept     = 96 << 20 // bytes of all files that are
-)
-
-// Remembered returns a tree that asks another one for each directory and each file once,
-// as long as they are not too large. Who looks at a tree in several steps sees the same
-// in each of them.
+// Remembered returns a tree that asks another one for each directory once, and for each
+// file once as long as somebody has its content. Who looks at a tree in several steps
+// sees the same in each of them.
 func Remembered(tree Tree) Tree {
-	r := remembered{Tree: tree, dirs: map[string][]Entry{}, files: map[string][]byte{}}
+	r := &remembered{Tree: tree, dirs: map[string][]Entry{}, files: map[string]content{}}
 	if links, ok := tree.(Linker); ok {
-		return &rememberedLinks{remembered: r, links: links}
+		return &rememberedLinks{r, links}
 	}
-	return &r
+	return r
 }
 
 type remembered struct {
@@ -28,12 +25,27 @@ type remembered struct {
 
 	mu    sync.RWMutex
 	dirs  map[string][]Entry
-	files map[string][]byte
-	kept  int // bytes of files
+	files map[string]content
+}
+
+// content is that of a file, which others keep or forget.
+type content struct {
+	first weak.Pointer[byte]
+	n     int
+}
+
+func contentOf(b []byte) content { return content{weak.Make(unsafe.SliceData(b)), len(b)} }
+
+// bytes returns nil if the content was forgotten.
+func (c content) bytes() []byte {
+	if first := c.first.Value(); first != nil {
+		return unsafe.Slice(first, c.n) //nolint:gosec // it is that of a slice of so many bytes
+	}
+	return nil
 }
 
 type rememberedLinks struct {
-	remembered
+	*remembered
 	links Linker
 }
 
@@ -77,19 +89,16 @@ func (r *remembered) ReadDir(name string) ([]Entry, error) {
 
 func (r *remembered) ReadFile(name string) ([]byte, error) {
 	r.mu.RLock()
-	content, ok := r.files[name]
+	known := r.files[name].bytes()
 	r.mu.RUnlock()
-	if ok {
-		return content, nil
+	if known != nil {
+		return known, nil
 	}
-	content, err := r.Tree.ReadFile(name)
-	if err == nil && len(content) <= maxKeptFile {
+	read, err := r.Tree.ReadFile(name)
+	if err == nil && len(read) > 0 {
 		r.mu.Lock()
-		if _, known := r.files[name]; !known && r.kept+len(content) <= maxKept {
-			r.kept += len(content)
-			r.files[name] = content
-		}
+		r.files[name] = contentOf(read)
 		r.mu.Unlock()
 	}
-	return content, err
+	return read, err
 }

@@ -120,9 +120,14 @@ func (g *guarding) collect(root ast.Expr) {
 	slices.SortStableFunc(g.keys, func(a, b string) int { return usual(b) - usual(a) })
 }
 
-// usual tells keys that nearly every object has from others.
+// usual ranks keys by how many objects have them: 2 for most, 1 for many.
 func usual(key string) int {
-	if slices.Contains([]string{"apiVersion", "kind", "metadata", "name", "namespace", "labels", "spec", "template", "containers", "image"}, key) {
+	switch key {
+	case "apiVersion", "kind", "metadata", "name", "namespace", "labels", "spec", "template", "containers", "image",
+		"jobs", "rules", "services", "steps":
+		return 2
+	case "args", "command", "data", "env", "initContainers", "key", "path", "port", "ports", "resources", "securityContext",
+		"selector", "type", "value", "valueFrom", "verbs", "volumeMounts", "volumes":
 		return 1
 	}
 	return 0

@@ -103,12 +103,11 @@ func (d *direct) readDir(name string) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer unix.Close(fd)
 	listed := stampOf(&stat)
-	dir := os.NewFile(uintptr(fd), name)
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
+	names, err := namesIn(fd)
 	if err != nil {
-		return nil, err
+		return nil, &os.PathError{Op: "list", Path: name, Err: err}
 	}
 	entries := make([]Entry, 0, len(names))
 	for _, base := range names {
@@ -128,6 +127,23 @@ func (d *direct) readDir(name string) ([]Entry, error) {
 	}
 	d.seen.list(name, listed, entries)
 	return entries, nil
+}
+
+// namesIn returns what is in an open directory, in any order.
+func namesIn(fd int) (names []string, err error) {
+	var buf [8 << 10]byte
+	for {
+		n, err := unix.ReadDirent(fd, buf[:])
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return names, nil
+		default:
+			_, _, names = unix.ParseDirent(buf[:n], -1, names)
+		}
+	}
 }
 
 // Stamps returns the stamps of paths below a directory, or of full names if that is

@@ -9,8 +9,8 @@
 //	Span      a range of bytes in a File: the only notation for positions that
 //	          is ever stored; Position converts at the edges
 //	Edit      a replacement of a Span; what lies outside stays byte for byte
-//	Recorder  a Tree that remembers what was read, looked for and listed
-//	Deps      what a Recorder remembers: the facts on which a result depends
+//	Recorder  a Tree that notes what was read, looked for and listed
+//	Deps      what a Recorder notes: the facts on which a result depends
 //	Seen      the Facts about all that was used of a disk tree
 //	Fact      the Stamp of a path, and a hash of what was seen there
 //	Stamp     what a file system says of a file beside its content

@@ -158,9 +158,14 @@ type node struct {
 	children map[string]*node
 }
 
+// put puts a value at a path; one that stands for what is not known begins before an
+// index.
 func (n *node) put(path hcl.Traversal, value cty.Value) {
 	for _, step := range path {
 		name := stepName(step)
+		if name == "" {
+			break
+		}
 		if n.children == nil {
 			n.children = map[string]*node{}
 		}

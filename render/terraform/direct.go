@@ -1,6 +1,8 @@
 package terraform
 
 import (
+	"slices"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/customdecode"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -27,13 +29,16 @@ func (f frame) direct(e hclsyntax.Expression) (cty.Value, bool) {
 		return f.text(e)
 	case *hclsyntax.IndexExpr:
 		return f.item(e)
+	case *hclsyntax.RelativeTraversalExpr:
+		return f.relative(e)
+	case *hclsyntax.SplatExpr:
+		return f.splat(e)
+	case *hclsyntax.ObjectConsExpr:
+		return f.newObject(e)
 	case *hclsyntax.TupleConsExpr:
-		parts := make([]cty.Value, len(e.Exprs))
-		for i, item := range e.Exprs {
-			var ok bool
-			if parts[i], ok = f.part(item); !ok {
-				return cty.NilVal, false
-			}
+		parts, ok := f.parts(e.Exprs)
+		if !ok {
+			return cty.NilVal, false
 		}
 		return cty.TupleVal(parts), true
 	}
@@ -49,6 +54,26 @@ func (f frame) part(e hclsyntax.Expression) (cty.Value, bool) {
 		}
 	}
 	return f.eval(e), true
+}
+
+func (f frame) parts(all []hclsyntax.Expression) ([]cty.Value, bool) {
+	out := make([]cty.Value, len(all))
+	for i, e := range all {
+		var ok bool
+		if out[i], ok = f.part(e); !ok {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+// literal stands for a part that is evaluated, so that hcl can do the rest.
+func literal(v cty.Value) hclsyntax.Expression { return &hclsyntax.LiteralValueExpr{Val: v} }
+
+// finished is what hcl makes of an expression of literals.
+func finished(e hclsyntax.Expression) (cty.Value, bool) {
+	v, diags := e.Value(nil)
+	return v, !diags.HasErrors()
 }
 
 // isOfOne reports whether a reference is to no resource or module, or to one
@@ -156,8 +181,15 @@ func (f frame) conditional(e *hclsyntax.ConditionalExpr) (cty.Value, bool) {
 		return is, false
 	}
 	is, marks := is.Unmark()
-	if !is.IsKnown() || is.IsNull() {
+	if is.IsNull() {
 		return cty.NilVal, false
+	}
+	if !is.IsKnown() {
+		branches, ok := f.parts([]hclsyntax.Expression{e.TrueResult, e.FalseResult})
+		if !ok {
+			return cty.NilVal, false
+		}
+		return choice(is.WithMarks(marks), branches[0], branches[1])
 	}
 	chosen, other := e.TrueResult, e.FalseResult
 	if is.False() {
@@ -169,11 +201,22 @@ func (f frame) conditional(e *hclsyntax.ConditionalExpr) (cty.Value, bool) {
 	}
 	if t := out.Type(); !isOf(other, t) {
 		v, ok := f.part(other)
-		if !ok || !v.Type().Equals(t) {
+		switch {
+		case !ok:
 			return cty.NilVal, false
+		case v.Type().Equals(t):
+		case is.True():
+			return choice(is.WithMarks(marks), out, v)
+		default:
+			return choice(is.WithMarks(marks), v, out)
 		}
 	}
 	return out.WithMarks(marks), true
+}
+
+// choice is a condition whose result takes after both branches.
+func choice(is, yes, no cty.Value) (cty.Value, bool) {
+	return finished(&hclsyntax.ConditionalExpr{Condition: literal(is), TrueResult: literal(yes), FalseResult: literal(no)})
 }
 
 // isOf reports whether an expression is certainly of a type, or takes any.
@@ -237,13 +280,11 @@ func call(of function.Function, args []cty.Value) (cty.Value, bool) {
 // try returns the first value that can be evaluated. What comes after it is not read.
 func (f frame) try(all []hclsyntax.Expression) (cty.Value, bool) {
 	for _, e := range all {
-		vars, _, ok := f.variables(e)
-		if !ok {
-			return cty.NilVal, false
-		}
-		v, diags := e.Value(&hcl.EvalContext{Variables: vars, Functions: f.run.functions()})
+		v, failed, ok := f.attempt(e)
 		switch {
-		case diags.HasErrors():
+		case !ok:
+			return cty.NilVal, false
+		case failed:
 			continue
 		case v.IsWhollyKnown():
 			return v, true
@@ -254,18 +295,53 @@ func (f frame) try(all []hclsyntax.Expression) (cty.Value, bool) {
 	return cty.NilVal, false
 }
 
-// text joins the parts of a text that are all known.
+// attempt evaluates an expression, and tells whether that fails anywhere in it.
+func (f frame) attempt(e hclsyntax.Expression) (v cty.Value, failed, ok bool) {
+	switch e := e.(type) {
+	case *hclsyntax.LiteralValueExpr:
+		return e.Val, false, true
+	case *hclsyntax.TemplateExpr:
+		if e.IsStringLiteral() {
+			return e.Parts[0].(*hclsyntax.LiteralValueExpr).Val, false, true
+		}
+	case *hclsyntax.TupleConsExpr:
+		if len(e.Exprs) == 0 {
+			return cty.EmptyTupleVal, false, true
+		}
+	case *hclsyntax.ScopeTraversalExpr:
+		if _, bound := f.bound[e.Traversal.RootName()]; bound || isOfOne(e.Traversal) {
+			value, rest := f.resolve(e.Traversal, nil)
+			out, diags := rest.TraverseRel(value)
+			return out, diags.HasErrors(), true
+		}
+	}
+	vars, _, ok := f.variables(e)
+	if !ok {
+		return cty.NilVal, false, false
+	}
+	v, diags := e.Value(&hcl.EvalContext{Variables: vars, Functions: f.run.functions()})
+	return v, diags.HasErrors(), true
+}
+
+// text joins the parts of a text.
 func (f frame) text(e *hclsyntax.TemplateExpr) (cty.Value, bool) {
+	parts, ok := f.parts(e.Parts)
+	if !ok {
+		return cty.NilVal, false
+	}
 	text := make([]byte, 0, 64)
 	var marks []cty.ValueMarks
-	for _, part := range e.Parts {
-		v, ok := f.converted(part, cty.String)
-		if !ok {
-			return v, false
+	for _, part := range parts {
+		v, err := convert.Convert(part, cty.String)
+		if err != nil {
+			return cty.NilVal, false
 		}
 		v, more := v.Unmark()
-		if !v.IsKnown() || v.IsNull() {
-			return v, false
+		if v.IsNull() {
+			return cty.NilVal, false
+		}
+		if !v.IsKnown() {
+			return unknownText(parts)
 		}
 		if len(more) > 0 {
 			marks = append(marks, more)
@@ -273,6 +349,14 @@ func (f frame) text(e *hclsyntax.TemplateExpr) (cty.Value, bool) {
 		text = append(text, v.AsString()...)
 	}
 	return cty.StringVal(string(text)).WithMarks(marks...), true
+}
+
+func unknownText(parts []cty.Value) (cty.Value, bool) {
+	literals := make([]hclsyntax.Expression, len(parts))
+	for i, v := range parts {
+		literals[i] = literal(v)
+	}
+	return finished(&hclsyntax.TemplateExpr{Parts: literals})
 }
 
 // item evaluates an index that is not written as a part of a reference.
@@ -287,4 +371,103 @@ func (f frame) item(e *hclsyntax.IndexExpr) (cty.Value, bool) {
 	}
 	out, diags := hcl.Index(of, key, nil)
 	return out, !diags.HasErrors()
+}
+
+// relative evaluates steps from what is no reference. An index that is evaluated
+// makes it one.
+func (f frame) relative(e *hclsyntax.RelativeTraversalExpr) (cty.Value, bool) {
+	var value cty.Value
+	rest := e.Traversal
+	if t, ok := f.indexed(e); ok {
+		value, rest = f.resolve(t, nil)
+	} else if value, ok = f.part(e.Source); !ok {
+		return value, false
+	}
+	if len(rest) == 0 {
+		return value, true
+	}
+	out, diags := rest.TraverseRel(value)
+	return out, !diags.HasErrors()
+}
+
+// indexed returns something like aws_instance.web[count.index].id as a reference.
+func (f frame) indexed(e *hclsyntax.RelativeTraversalExpr) (hcl.Traversal, bool) {
+	index, ok := e.Source.(*hclsyntax.IndexExpr)
+	if !ok {
+		return nil, false
+	}
+	of, ok := index.Collection.(*hclsyntax.ScopeTraversalExpr)
+	if !ok {
+		return nil, false
+	}
+	key, ok := f.part(index.Key)
+	if !ok || key.IsMarked() || !key.IsKnown() || key.IsNull() || !key.Type().IsPrimitiveType() {
+		return nil, false
+	}
+	t := slices.Concat(of.Traversal, hcl.Traversal{hcl.TraverseIndex{Key: key, SrcRange: index.SrcRange}}, e.Traversal)
+	_, bound := f.bound[t.RootName()]
+	return t, bound || isOfOne(t)
+}
+
+// splat evaluates an attribute of all elements.
+func (f frame) splat(e *hclsyntax.SplatExpr) (cty.Value, bool) {
+	if each, ok := e.Each.(*hclsyntax.RelativeTraversalExpr); ok {
+		if _, ok := each.Source.(*hclsyntax.AnonSymbolExpr); !ok {
+			return cty.NilVal, false
+		}
+	} else if _, ok := e.Each.(*hclsyntax.AnonSymbolExpr); !ok {
+		return cty.NilVal, false
+	}
+	var value cty.Value
+	if t, ok := e.Source.(*hclsyntax.ScopeTraversalExpr); ok {
+		var rest hcl.Traversal
+		value, rest = f.resolve(t.Traversal, f.mod.look(e))
+		if len(rest) > 0 {
+			var diags hcl.Diagnostics
+			if value, diags = rest.TraverseRel(value); diags.HasErrors() {
+				return value, false
+			}
+		}
+	} else if value, ok = f.part(e.Source); !ok {
+		return value, false
+	}
+	of := *e
+	of.Source = literal(value)
+	return finished(&of)
+}
+
+// newObject makes an object whose keys are known.
+func (f frame) newObject(e *hclsyntax.ObjectConsExpr) (cty.Value, bool) {
+	all := make(map[string]cty.Value, len(e.Items))
+	for _, item := range e.Items {
+		key, ok := f.key(item.KeyExpr)
+		if !ok {
+			return cty.NilVal, false
+		}
+		if all[key], ok = f.part(item.ValueExpr); !ok {
+			return cty.NilVal, false
+		}
+	}
+	return cty.ObjectVal(all), true
+}
+
+// key returns the key of an object's item if it is a text and comes from nowhere.
+func (f frame) key(e hclsyntax.Expression) (string, bool) {
+	if name := hcl.ExprAsKeyword(e); name != "" {
+		return name, true
+	}
+	k, ok := e.(*hclsyntax.ObjectConsKeyExpr)
+	if !ok {
+		return "", false
+	}
+	switch k.Wrapped.(type) {
+	case *hclsyntax.TemplateExpr, *hclsyntax.ParenthesesExpr:
+	default:
+		return "", false
+	}
+	v, ok := f.part(k.Wrapped)
+	if !ok || v.IsMarked() || !v.IsKnown() || v.IsNull() || v.Type() != cty.String {
+		return "", false
+	}
+	return v.AsString(), true
 }

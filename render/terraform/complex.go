@@ -19,6 +19,10 @@ func (p *fast) complex(in where) hclsyntax.Expression {
 	if p.at < len(p.content) && p.content[p.at] == '\n' && bytes.Contains(text, []byte("<<")) {
 		text = p.content[start : p.at+1] // a heredoc ends with its line
 	}
+	if p.left -= len(text); p.left < 0 { // what is in it may have been left to it as well
+		p.fail()
+		return nil
+	}
 	e, diags := hclsyntax.ParseExpression(text, p.name, hcl.Pos{Line: 1, Column: 1, Byte: p.base + start})
 	if len(diags) > 0 {
 		p.fail()

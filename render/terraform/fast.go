@@ -10,15 +10,16 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// fast parses what configuration is mostly made of: blocks, attributes, literals,
-// references, and lists and maps of these. Other expressions it leaves to hclsyntax,
-// and the whole file as soon as there is something that it does not know. It gives
-// the same trees, but for lines and columns in them, which nobody asks for.
+// fast parses what configuration is mostly made of. Expressions that are unusual it
+// leaves to hclsyntax, and the whole file as soon as there is something else that it
+// does not know. It gives the same trees, but for lines and columns in them, which
+// nobody asks for.
 type fast struct {
 	content []byte
 	name    string
 	base    int
 	at      int
+	left    int // how much more hclsyntax may be given, in bytes
 	failed  bool
 }
 
@@ -27,7 +28,7 @@ func parseFast(content []byte, name string, base int) *hclsyntax.Body {
 	if !utf8.Valid(content) || bytes.HasPrefix(content, []byte("\xef\xbb\xbf")) || bytes.IndexByte(content, '\r') >= 0 {
 		return nil
 	}
-	p := &fast{content: content, name: name, base: base}
+	p := &fast{content: content, name: name, base: base, left: 4 * len(content)}
 	body := p.body(true)
 	if p.failed {
 		return nil
@@ -245,7 +246,7 @@ const (
 // expr parses an expression; nil if that fails.
 func (p *fast) expr(in where) hclsyntax.Expression {
 	start := p.at
-	e := p.simple()
+	e := p.conditional(in == inList)
 	if e != nil && !p.failed && p.ends(in) {
 		return e
 	}
@@ -281,14 +282,14 @@ func (p *fast) ends(in where) bool {
 	return true
 }
 
-// simple parses a literal, a reference, or a list or map; nil if it is none.
+// simple parses a number or a text, or a list or map; nil if it is none.
 func (p *fast) simple() hclsyntax.Expression {
 	start := p.at
 	switch c := p.peek(); {
 	case c == '"':
 		text, ok := p.text()
 		if !ok {
-			return nil
+			return p.template()
 		}
 		literal := &hclsyntax.LiteralValueExpr{Val: cty.StringVal(text), SrcRange: p.span(start+1, p.at-1)}
 		if text == "" {
@@ -297,8 +298,6 @@ func (p *fast) simple() hclsyntax.Expression {
 		return &hclsyntax.TemplateExpr{Parts: []hclsyntax.Expression{literal}, SrcRange: p.span(start, p.at)}
 	case isDigit(c):
 		return p.number()
-	case isLetter(c):
-		return p.reference()
 	case c == '[':
 		return p.list()
 	case c == '{':
@@ -323,32 +322,18 @@ func (p *fast) number() hclsyntax.Expression {
 	return &hclsyntax.LiteralValueExpr{Val: cty.NumberIntVal(int64(n)), SrcRange: p.span(start, p.at)}
 }
 
-func (p *fast) reference() hclsyntax.Expression {
-	start := p.at
-	name := p.identifier()
-	if p.peek() != '.' {
-		switch name {
-		case "true", "false":
-			return &hclsyntax.LiteralValueExpr{Val: cty.BoolVal(name == "true"), SrcRange: p.span(start, p.at)}
-		case "null":
-			return &hclsyntax.LiteralValueExpr{Val: cty.NullVal(cty.DynamicPseudoType), SrcRange: p.span(start, p.at)}
-		}
+// named returns what a name stands for: a literal, or a reference.
+func (p *fast) named(name string, start int) hclsyntax.Expression {
+	at := p.span(start, start+len(name))
+	switch name {
+	case "true", "false":
+		return &hclsyntax.LiteralValueExpr{Val: cty.BoolVal(name == "true"), SrcRange: at}
+	case "null":
+		return &hclsyntax.LiteralValueExpr{Val: cty.NullVal(cty.DynamicPseudoType), SrcRange: at}
 	}
 	t := make(hcl.Traversal, 1, 3)
-	t[0] = hcl.TraverseRoot{Name: name, SrcRange: p.span(start, p.at)}
-	for p.peek() == '.' {
-		dot := p.at
-		p.at++
-		step := p.identifier()
-		if step == "" {
-			return nil
-		}
-		t = append(t, hcl.TraverseAttr{Name: step, SrcRange: p.span(dot, p.at)})
-	}
-	if c := p.peek(); c == '[' || c == '(' || c == ':' {
-		return nil
-	}
-	return &hclsyntax.ScopeTraversalExpr{Traversal: t, SrcRange: p.span(start, p.at)}
+	t[0] = hcl.TraverseRoot{Name: name, SrcRange: at}
+	return &hclsyntax.ScopeTraversalExpr{Traversal: t, SrcRange: at}
 }
 
 func (p *fast) list() hclsyntax.Expression {
@@ -365,8 +350,8 @@ func (p *fast) list() hclsyntax.Expression {
 			list.SrcRange = p.span(start, p.at)
 			return list
 		}
-		if p.keyword("for") {
-			return nil
+		if len(list.Exprs) == 0 && p.keyword("for") {
+			return p.loop(start, "]")
 		}
 		e := p.expr(inList)
 		if e == nil {
@@ -401,9 +386,10 @@ func (p *fast) object() hclsyntax.Expression {
 			object.SrcRange = p.span(start, p.at)
 			return object
 		}
-		if p.keyword("for") {
-			return nil
+		if len(object.Items) == 0 && p.keyword("for") {
+			return p.loop(start, "}")
 		}
+		forced := p.peek() == '('
 		key := p.key()
 		p.spaces(false)
 		if key == nil || p.failed || p.peek() != '=' && p.peek() != ':' || p.next("==") {
@@ -415,7 +401,7 @@ func (p *fast) object() hclsyntax.Expression {
 		if e == nil {
 			return nil
 		}
-		object.Items = append(object.Items, hclsyntax.ObjectConsItem{KeyExpr: &hclsyntax.ObjectConsKeyExpr{Wrapped: key}, ValueExpr: e})
+		object.Items = append(object.Items, hclsyntax.ObjectConsItem{KeyExpr: &hclsyntax.ObjectConsKeyExpr{Wrapped: key, ForceNonLiteral: forced}, ValueExpr: e})
 		p.spaces(false)
 		switch c := p.peek(); {
 		case c == ',' || c == '\n':
@@ -428,17 +414,20 @@ func (p *fast) object() hclsyntax.Expression {
 	}
 }
 
-// key parses the key of a map: a name or a text.
+// key parses the key of a map: a name, a text, or an expression in parentheses.
 func (p *fast) key() hclsyntax.Expression {
-	if c := p.peek(); c != '"' && !isLetter(c) {
-		return nil
+	switch c := p.peek(); {
+	case c == '(':
+		return p.parentheses()
+	case c == '"':
+		return p.simple()
+	case isLetter(c):
+		start := p.at
+		e := p.named(p.identifier(), start)
+		if _, ok := e.(*hclsyntax.LiteralValueExpr); ok {
+			return nil
+		}
+		return e
 	}
-	e := p.simple()
-	if l, ok := e.(*hclsyntax.LiteralValueExpr); ok && l != nil {
-		return nil
-	}
-	if t, ok := e.(*hclsyntax.ScopeTraversalExpr); ok && len(t.Traversal) != 1 {
-		return nil
-	}
-	return e
+	return nil
 }

@@ -242,7 +242,7 @@ func (f frame) functionCall(e *hclsyntax.FunctionCallExpr) (cty.Value, bool) {
 	if e.Name == "try" && !e.ExpandFinal {
 		return f.try(e.Args)
 	}
-	of, known := f.run.functions()[e.Name]
+	of, known := f.run.function(e.Name)
 	if !known || e.ExpandFinal {
 		return cty.NilVal, false
 	}
@@ -319,7 +319,7 @@ func (f frame) attempt(e hclsyntax.Expression) (v cty.Value, failed, ok bool) {
 	if !ok {
 		return cty.NilVal, false, false
 	}
-	v, diags := e.Value(&hcl.EvalContext{Variables: vars, Functions: f.run.functions()})
+	v, diags := e.Value(f.context(e, vars))
 	return v, diags.HasErrors(), true
 }
 

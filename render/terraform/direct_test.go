@@ -53,7 +53,7 @@ func TestDirectIsTheSame(t *testing.T) {
 		}
 		got, ok := f.direct(e)
 		vars, _, _ := f.variables(e)
-		want, diags := e.Value(&hcl.EvalContext{Variables: vars, Functions: run.functions()})
+		want, diags := e.Value(f.context(e, vars))
 		if diags.HasErrors() || !ok || !got.RawEquals(want) {
 			t.Errorf("%s is %#v (%v), want %#v (%v)", text, got, ok, want, diags)
 		}

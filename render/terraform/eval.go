@@ -65,8 +65,7 @@ func (f frame) eval(e hclsyntax.Expression) (v cty.Value) {
 	if !ok {
 		return unknown(tooBigReason)
 	}
-	ctx := &hcl.EvalContext{Variables: vars, Functions: f.run.functions()}
-	v, diags := e.Value(ctx)
+	v, diags := e.Value(f.context(e, vars))
 	if diags.HasErrors() {
 		return failed(diags, marks)
 	}

@@ -260,8 +260,8 @@ func (i *instance) object(names []string, all bool) cty.Value {
 
 // attr evaluates an attribute of the resource for who refers to it.
 func (i *instance) attr(name string) cty.Value {
-	address := refers(i.address())
 	return i.once(i.attrs, name, func() cty.Value {
+		address := refers(i.address())
 		if v, ok := i.computed(name); ok {
 			return v.Mark(address)
 		}

@@ -16,6 +16,7 @@ import (
 // nobody asks for.
 type fast struct {
 	content []byte
+	source  string // the content, of which all names and texts are a part
 	name    string
 	base    int
 	at      int
@@ -28,7 +29,7 @@ func parseFast(content []byte, name string, base int) *hclsyntax.Body {
 	if !utf8.Valid(content) || bytes.HasPrefix(content, []byte("\xef\xbb\xbf")) || bytes.IndexByte(content, '\r') >= 0 {
 		return nil
 	}
-	p := &fast{content: content, name: name, base: base, left: 4 * len(content)}
+	p := &fast{content: content, source: string(content), name: name, base: base, left: 4 * len(content)}
 	body := p.body(true)
 	if p.failed {
 		return nil
@@ -75,7 +76,7 @@ func (p *fast) spaces(lines bool) {
 }
 
 func (p *fast) next(text string) bool {
-	return len(p.content)-p.at >= len(text) && string(p.content[p.at:p.at+len(text)]) == text
+	return len(p.content)-p.at >= len(text) && p.source[p.at:p.at+len(text)] == text
 }
 
 // comment skips to the end of the line.
@@ -102,7 +103,7 @@ func (p *fast) identifier() string {
 	if p.at < len(p.content) && p.content[p.at] >= utf8.RuneSelf {
 		p.fail()
 	}
-	return string(p.content[start:p.at])
+	return p.source[start:p.at]
 }
 
 // body parses attributes and blocks up to the end of the file or the brace that
@@ -226,7 +227,7 @@ func (p *fast) text() (string, bool) {
 		switch c := p.content[i]; {
 		case c == '"':
 			p.at = i + 1
-			return string(p.content[start:i]), true
+			return p.source[start:i], true
 		case c == '\\' || c == '\n' || (c == '$' || c == '%') && i+1 < len(p.content) && (p.content[i+1] == '{' || p.content[i+1] == c):
 			return "", false
 		}
@@ -314,7 +315,7 @@ func (p *fast) number() hclsyntax.Expression {
 	if c := p.peek(); c == '.' || isLetter(c) || c >= utf8.RuneSelf {
 		return nil
 	}
-	text := string(p.content[start:p.at])
+	text := p.source[start:p.at]
 	n, err := strconv.Atoi(text)
 	if err != nil {
 		return nil // hclsyntax reads what is larger

@@ -1,6 +1,9 @@
 package terraform
 
 import (
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/holdfast-dev/holdfast/render/tffunc"
@@ -13,4 +16,22 @@ func (r *run) functions() map[string]function.Function {
 		r.funcs = tffunc.Functions(r.tree, r.dir)
 	}
 	return r.funcs
+}
+
+// function returns a function by its name.
+func (r *run) function(name string) (function.Function, bool) {
+	if f, ok := tffunc.Pure(name); ok {
+		return f, true
+	}
+	f, ok := r.functions()[name]
+	return f, ok
+}
+
+// context returns what hcl evaluates an expression with.
+func (f frame) context(e hclsyntax.Expression, vars map[string]cty.Value) *hcl.EvalContext {
+	ctx := &hcl.EvalContext{Variables: vars}
+	if f.mod.look(e).calls {
+		ctx.Functions = f.run.functions()
+	}
+	return ctx
 }

@@ -118,6 +118,9 @@ func (r *run) read(dir string) (all []text, unread []render.Problem) {
 	if err != nil {
 		return nil, nil
 	}
+	if dir == r.dir {
+		r.beside = entries
+	}
 	has := map[string]bool{}
 	for _, e := range entries {
 		has[e.Name] = true
@@ -231,6 +234,10 @@ func lower(text string) string {
 // tooDeep says why a file is not parsed: the parser calls itself for each level.
 func tooDeep(content []byte) string {
 	const most = 2000
+	count := func(text string) int { return bytes.Count(content, []byte(text)) }
+	if count("(")+count("[")+count("{") <= most && count("!") <= most && count("-") <= most && count("?") <= 10*most {
+		return "" // nearly always
+	}
 	depth, deepest, run := 0, 0, 0
 	var last byte
 	for _, c := range content {
@@ -250,7 +257,7 @@ func tooDeep(content []byte) string {
 			run, last = 0, c
 		}
 	}
-	if deepest > most || bytes.Count(content, []byte("?")) > 10*most {
+	if deepest > most || count("?") > 10*most {
 		return "expressions are nested too deeply"
 	}
 	return ""

@@ -11,6 +11,7 @@ import (
 type looks struct {
 	free   []hcl.Traversal     // what it refers to
 	loops  int                 // how deep loops are in each other
+	calls  bool                // whether it calls functions
 	wanted map[string][]string // attributes that it asks for, by the address of a resource or module
 }
 
@@ -47,6 +48,8 @@ type walker struct {
 
 func (w *walker) Enter(n hclsyntax.Node) hcl.Diagnostics {
 	switch n := n.(type) {
+	case *hclsyntax.FunctionCallExpr:
+		w.calls = true
 	case *hclsyntax.ForExpr:
 		w.depth++
 	case *hclsyntax.SplatExpr:

@@ -46,6 +46,12 @@ func Functions(tree source.Tree, dir string) map[string]function.Function {
 	return out
 }
 
+// Pure returns a function that reads no files; false if none is called so.
+func Pure(name string) (function.Function, bool) {
+	f, ok := pure()[name]
+	return f, ok
+}
+
 // pure holds the functions that read no files. They are made at the first use.
 var pure = sync.OnceValue(func() map[string]function.Function {
 	out := make(map[string]function.Function, 300)

@@ -13,6 +13,7 @@ type looks struct {
 	loops  int                 // how deep loops are in each other
 	calls  bool                // whether it calls functions
 	wanted map[string][]string // attributes that it asks for, by the address of a resource or module
+	looped map[string][]string // names in it, by the address of a resource over whose instances it loops
 }
 
 // everything stands for all attributes of a resource that are written.
@@ -31,7 +32,7 @@ func (m *module) look(e hclsyntax.Expression) *looks {
 	in := &looks{free: e.Variables()}
 	w := &walker{looks: in}
 	_ = hclsyntax.Walk(e, w)
-	in.want(e, w.splats)
+	in.want(e, w)
 	if m.looks == nil {
 		m.looks = map[hclsyntax.Expression]*looks{}
 	}
@@ -39,11 +40,12 @@ func (m *module) look(e hclsyntax.Expression) *looks {
 	return in
 }
 
-// walker counts loops, and notes the splats that ask for one attribute.
+// walker counts loops, and notes the splats and loops that ask for some attributes.
 type walker struct {
 	*looks
 	depth  int
-	splats map[*hcl.Traverser]string // by the first step of what is splatted
+	splats map[*hcl.Traverser]string   // by the first step of what is splatted
+	over   map[*hcl.Traverser][]string // by the first step of what is looped over
 }
 
 func (w *walker) Enter(n hclsyntax.Node) hcl.Diagnostics {
@@ -52,6 +54,16 @@ func (w *walker) Enter(n hclsyntax.Node) hcl.Diagnostics {
 		w.calls = true
 	case *hclsyntax.ForExpr:
 		w.depth++
+		source, ok := n.CollExpr.(*hclsyntax.ScopeTraversalExpr)
+		if !ok || w.depth > maxLoops {
+			break
+		}
+		if names, ok := attributesOf(n.ValVar, n); ok {
+			if w.over == nil {
+				w.over = map[*hcl.Traverser][]string{}
+			}
+			w.over[&source.Traversal[0]] = names
+		}
 	case *hclsyntax.SplatExpr:
 		w.depth++
 		source, ok := n.Source.(*hclsyntax.ScopeTraversalExpr)
@@ -80,9 +92,30 @@ func (w *walker) Exit(n hclsyntax.Node) hcl.Diagnostics {
 	return nil
 }
 
+// attributesOf returns the attributes of a loop's variable that the loop reads; false
+// if it reads the variable as a whole.
+func attributesOf(variable string, loop *hclsyntax.ForExpr) (names []string, ok bool) {
+	ok = true
+	_ = hclsyntax.VisitAll(loop, func(n hclsyntax.Node) hcl.Diagnostics {
+		e, is := n.(*hclsyntax.ScopeTraversalExpr)
+		if !is || e.Traversal.RootName() != variable {
+			return nil
+		}
+		if len(e.Traversal) > 1 {
+			if step, is := e.Traversal[1].(hcl.TraverseAttr); is {
+				names = append(names, step.Name)
+				return nil
+			}
+		}
+		ok = false
+		return nil
+	})
+	return names, ok
+}
+
 // want notes which attributes of resources and modules the expression asks for:
 // those that follow, or all that are named anywhere in it.
-func (in *looks) want(e hclsyntax.Expression, splats map[*hcl.Traverser]string) {
+func (in *looks) want(e hclsyntax.Expression, w *walker) {
 	var all []string
 	for _, t := range in.free {
 		address, n := resourceAddress(t)
@@ -98,7 +131,15 @@ func (in *looks) want(e hclsyntax.Expression, splats map[*hcl.Traverser]string) 
 		if slices.Contains(in.wanted[address], everything) {
 			continue
 		}
-		name := splats[&t[0]]
+		if names, ok := w.over[&t[0]]; ok && len(t) == n && t.RootName() != "module" {
+			if in.looped == nil {
+				in.looped = map[string][]string{}
+			}
+			in.looped[address] = namesIn(e)
+			in.wanted[address] = append(in.wanted[address], names...)
+			continue
+		}
+		name := w.splats[&t[0]]
 		if len(t) > n {
 			rest := t[n:]
 			if _, index := rest[0].(hcl.TraverseIndex); index {
@@ -121,8 +162,12 @@ func (in *looks) want(e hclsyntax.Expression, splats map[*hcl.Traverser]string) 
 	}
 }
 
-// wants returns which attributes are asked for, and whether all that are written.
-func (in *looks) wants(address string) (names []string, all bool) {
+// wants returns which attributes are asked for, and whether all that are written. A
+// loop over a resource that has a single instance is one over its attributes.
+func (in *looks) wants(address string, single bool) (names []string, all bool) {
+	if looped, ok := in.looped[address]; ok && single {
+		return looped, true
+	}
 	names = in.wanted[address]
 	if len(names) > 0 && names[0] == everything {
 		return names[1:], true

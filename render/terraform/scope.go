@@ -183,7 +183,7 @@ func (f frame) resourceValue(address string, n int, t hcl.Traversal, in *looks) 
 		}
 		return x.value(func(i *instance) cty.Value { return i.object(nil, true) }), t[n:]
 	}
-	names, all := in.wants(address)
+	names, all := in.wants(address, x.single != nil)
 	if x.single != nil && len(t) > n && !all {
 		if step, ok := t[n].(hcl.TraverseAttr); ok {
 			return x.single.attr(step.Name), t[n+1:]
@@ -219,7 +219,7 @@ func (f frame) moduleValue(t hcl.Traversal, in *looks) (cty.Value, hcl.Traversal
 	var names []string
 	all := true
 	if in != nil {
-		names, all = in.wants("module." + name)
+		names, all = in.wants("module."+name, false)
 	}
 	return c.value(func(i *instance) cty.Value { return c.scopes[i].all(names, all) }), t[2:]
 }

@@ -30,7 +30,8 @@ func (r *run) function(name string) (function.Function, bool) {
 // context returns what hcl evaluates an expression with.
 func (f frame) context(e hclsyntax.Expression, vars map[string]cty.Value) *hcl.EvalContext {
 	ctx := &hcl.EvalContext{Variables: vars}
-	if f.mod.look(e).calls {
+	in := f.mod.look(e)
+	if ctx.Functions = in.functions; ctx.Functions == nil && in.calls {
 		ctx.Functions = f.run.functions()
 	}
 	return ctx

@@ -5,15 +5,20 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty/function"
+
+	"github.com/holdfast-dev/holdfast/render/tffunc"
 )
 
 // looks is what can be told of an expression without a value.
 type looks struct {
-	free   []hcl.Traversal     // what it refers to
-	loops  int                 // how deep loops are in each other
-	calls  bool                // whether it calls functions
-	wanted map[string][]string // attributes that it asks for, by the address of a resource or module
-	looped map[string][]string // names in it, by the address of a resource over whose instances it loops
+	free  []hcl.Traversal // what it refers to
+	loops int             // how deep loops are in each other
+	calls bool            // whether it calls functions
+
+	functions map[string]function.Function // that it calls; nil if some may read files, or are none
+	wanted    map[string][]string          // attributes that it asks for, by the address of a resource or module
+	looped    map[string][]string          // names in it, by the address of a resource over whose instances it loops
 }
 
 // everything stands for all attributes of a resource that are written.
@@ -51,7 +56,7 @@ type walker struct {
 func (w *walker) Enter(n hclsyntax.Node) hcl.Diagnostics {
 	switch n := n.(type) {
 	case *hclsyntax.FunctionCallExpr:
-		w.calls = true
+		w.call(n.Name)
 	case *hclsyntax.ForExpr:
 		w.depth++
 		source, ok := n.CollExpr.(*hclsyntax.ScopeTraversalExpr)
@@ -82,6 +87,19 @@ func (w *walker) Enter(n hclsyntax.Node) hcl.Diagnostics {
 	}
 	w.loops = max(w.loops, w.depth)
 	return nil
+}
+
+func (w *walker) call(name string) {
+	f, ok := tffunc.Pure(name)
+	switch {
+	case !ok:
+		w.functions = nil
+	case !w.calls:
+		w.functions = map[string]function.Function{name: f}
+	case w.functions != nil:
+		w.functions[name] = f
+	}
+	w.calls = true
 }
 
 func (w *walker) Exit(n hclsyntax.Node) hcl.Diagnostics {

@@ -115,8 +115,10 @@ func (r *run) add(kind, name string, b *block, root *resource.Value, via []strin
 		ID: resource.ID{Platform: resource.Terraform, Kind: kind, Name: name}, Root: root,
 		Origin: resource.Origin{Renderer: Name, File: b.file.File, Span: b.inside(), Via: via},
 	}
-	plain := &resource.Resource{Root: root} // whose spans are those of all files
-	one.Origin.Locator = func(path resource.Path) (resource.Location, bool) { return r.place(plain.Locate(path).Span) }
+	one.Origin.Locator = func(path resource.Path) (resource.Location, bool) {
+		plain := resource.Resource{Root: root} // whose spans are those of all files
+		return r.place(plain.Locate(path).Span)
+	}
 	r.out = append(r.out, one)
 	return one
 }

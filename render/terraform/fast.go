@@ -192,6 +192,9 @@ func (p *fast) block(body *hclsyntax.Body, name string, start, named int) {
 			p.fail()
 			return
 		}
+		if b.Labels == nil { // mostly there are two
+			b.Labels, b.LabelRanges = make([]string, 0, 2), make([]hcl.Range, 0, 2)
+		}
 		b.Labels = append(b.Labels, label)
 		b.LabelRanges = append(b.LabelRanges, p.span(from, p.at))
 		p.spaces(false)

@@ -30,6 +30,10 @@ const (
 	usualShare = 260 << 20
 )
 
+// firstLimit is the limit while no more than the room is in use. A process whose heap
+// grows fast on a busy machine may be told late of another percentage.
+func firstLimit(room int64) int64 { return min(room*9/5, softLimit) }
+
 // Set has garbage collected seldom while there is little of it, and keeps large scans
 // within less memory than the usual twice of what they need. It holds for the process.
 // A later call gives it another room. The environment variables of Go's runtime go
@@ -38,7 +42,7 @@ func Set(bytes int64) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" || room.Swap(bytes) != 0 {
 		return
 	}
-	p := setting{maxPercent, softLimit}
+	p := setting{maxPercent, firstLimit(bytes)}
 	debug.SetGCPercent(p.percent)
 	debug.SetMemoryLimit(p.limit)
 	afterCollection(p)
@@ -68,12 +72,15 @@ func afterCollection(p setting) {
 
 // settingFor returns the setting for so many bytes in use.
 func settingFor(live, room int64) setting {
-	p := setting{maxPercent, softLimit}
+	p := setting{maxPercent, firstLimit(room)}
 	if live > 0 {
 		p.percent = int(min(max((room-live)*100/live, percent), maxPercent))
 	}
-	if live > usualShare {
+	switch {
+	case live > usualShare:
 		p.limit = math.MaxInt64
+	case live > room:
+		p.limit = softLimit
 	}
 	return p
 }

@@ -11,10 +11,10 @@ func TestSettingFor(t *testing.T) {
 		live int64
 		want setting
 	}{
-		{0, setting{maxPercent, softLimit}},
-		{5 * mb, setting{maxPercent, softLimit}},
-		{35 * mb, setting{300, softLimit}},
-		{70 * mb, setting{percent, softLimit}},
+		{0, setting{maxPercent, 252 * mb}},
+		{5 * mb, setting{maxPercent, 252 * mb}},
+		{35 * mb, setting{300, 252 * mb}},
+		{70 * mb, setting{percent, 252 * mb}},
 		{200 * mb, setting{percent, softLimit}},
 		{300 * mb, setting{percent, math.MaxInt64}},
 	} {

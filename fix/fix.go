@@ -198,10 +198,14 @@ func (j *judged) mended(ctx context.Context, after *resource.Resource, one *find
 	if left[about] > 0 && left[about] >= before[about] {
 		return refuse("it does not mend all of the problem")
 	}
+	first := "" // of all that are new, so that the same is said each time
 	for what := range left {
-		if before[what] == 0 && what.policy != one.Rule.ID {
-			return refuse("it would give rise to %s", what.policy)
+		if before[what] == 0 && what.policy != one.Rule.ID && (first == "" || what.policy < first) {
+			first = what.policy
 		}
+	}
+	if first != "" {
+		return refuse("it would give rise to %s", first)
 	}
 	return nil
 }

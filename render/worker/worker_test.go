@@ -178,27 +178,27 @@ func TestLimits(t *testing.T) {
 		t.Skip("the race detector does not work with little memory")
 	}
 	tree := source.Memory(nil)
-	pool := newPool(t, worker.Limits{Time: 3 * time.Second, Memory: 256 << 20, Output: 1 << 20})
-	if _, err := pool.Run(context.Background(), "warn", tree, nil); err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range []struct{ reason, job, want string }{
-		{"a loop that never ends", "loop", "took longer than 3s"},
-		{"memory without end", "hoard", "more than 256 MiB of memory"},
-		{"recursion without end", "recurse", "recurses too deeply"},
-		{"a response that is too long", "shout", "larger than 1048576 bytes"},
+	for _, tt := range []struct {
+		reason, job string
+		time        time.Duration
+		want        string
+	}{
+		{"a loop that never ends", "loop", 3 * time.Second, "took longer than 3s"},
+		{"memory without end", "hoard", time.Minute, "more than 256 MiB of memory"},
+		{"recursion without end", "recurse", time.Minute, "recurses too deeply"},
+		{"a response that is too long", "shout", time.Minute, "larger than 1048576 bytes"},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
+			pool := newPool(t, worker.Limits{Time: tt.time, Memory: 256 << 20, Output: 1 << 20})
+			if _, err := pool.Run(context.Background(), "warn", tree, nil); err != nil {
+				t.Fatal(err)
+			}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			start := time.Now()
 			_, err := pool.Run(context.Background(), tt.job, tree, nil)
 			runtime.ReadMemStats(&after)
 			if !worker.IsLimit(err) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want a LimitError with %q", err, tt.want)
-			}
-			if took := time.Since(start); took > 10*time.Second {
-				t.Errorf("took %s", took)
 			}
 			if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
 				t.Errorf("the caller's heap grew by %d bytes", grown)

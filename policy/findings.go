@@ -214,7 +214,8 @@ func label(r *resource.Resource, p *Policy, at resource.Trail) string {
 	if rest := at.Path[present:]; len(rest) == 1 {
 		return "`" + rest[0].Name + "` is missing here"
 	} else if len(rest) > 0 {
-		return "`" + rest.String() + "` is missing here"
+		var room [128]byte
+		return string(append(rest.AppendTo(append(room[:0], '`')), "` is missing here"...))
 	}
 	if len(at.Path) == 0 && r.Change != nil {
 		return strings.Join(r.Change.Actions, ", then ") + " is planned"

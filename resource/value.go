@@ -197,21 +197,26 @@ type Path []Step
 // String returns the path as kubectl writes it: spec.containers[0].image.
 // Keys that contain a dot or a bracket are quoted: labels["app.kubernetes.io/name"].
 func (p Path) String() string {
-	var b strings.Builder
+	var room [128]byte
+	return string(p.AppendTo(room[:0]))
+}
+
+// AppendTo appends what String returns to b.
+func (p Path) AppendTo(b []byte) []byte {
 	for i, s := range p {
 		switch {
 		case s.IsIndex():
-			b.WriteString("[" + strconv.Itoa(s.Index()) + "]")
+			b = append(strconv.AppendInt(append(b, '['), int64(s.Index()), 10), ']')
 		case s.Name == "" || strings.ContainsAny(s.Name, ".[]\" "):
-			b.WriteString("[" + strconv.Quote(s.Name) + "]")
+			b = append(strconv.AppendQuote(append(b, '['), s.Name), ']')
 		default:
 			if i > 0 {
-				b.WriteByte('.')
+				b = append(b, '.')
 			}
-			b.WriteString(s.Name)
+			b = append(b, s.Name...)
 		}
 	}
-	return b.String()
+	return b
 }
 
 // Append returns a new path that is one step longer.

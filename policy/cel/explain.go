@@ -192,14 +192,8 @@ func (x *explanation) each(c *clause, in surrounding) {
 
 // elements calls do with each element bound, after its place has been noted.
 func (x *explanation) elements(c *clause, over ref.Val, in surrounding, do func(surrounding)) {
-	iterable, ok := over.(traits.Iterable)
-	if !ok {
-		return
-	}
 	mapper, isMap := over.(traits.Mapper)
-	index := types.IntZero
-	for it := iterable.Iterator(); it.HasNext() == types.True; index++ {
-		one := it.Next()
+	bind := func(index int, one ref.Val) {
 		if at := placeOf(one); at != nil {
 			x.rec.last = at
 		}
@@ -210,8 +204,22 @@ func (x *explanation) elements(c *clause, over ref.Val, in surrounding, do func(
 			value, _ := mapper.Find(one)
 			do(in.with(c, one, value))
 		default:
-			do(in.with(c, index, one))
+			do(in.with(c, types.Int(index), one))
 		}
+	}
+	if list, ok := over.(*recordedList); ok {
+		for i := range list.Items {
+			bind(i, list.Get(types.Int(i)))
+		}
+		return
+	}
+	iterable, ok := over.(traits.Iterable)
+	if !ok {
+		return
+	}
+	it := iterable.Iterator()
+	for i := 0; it.HasNext() == types.True; i++ {
+		bind(i, it.Next())
 	}
 }
 

@@ -27,28 +27,41 @@ func flat(terms []node, and bool) (all []node) {
 }
 
 func (n *connective) eval(v *scope, l locals) ref.Val {
-	var unknown *types.Unknown
-	var err ref.Val
+	var open undecided
 	for _, term := range n.terms {
 		value := term.eval(v, l)
-		if decided, ok := value.(types.Bool); ok {
-			if decided == n.decisive {
-				return value
-			}
-			continue
-		}
-		isUnknown := false
-		if unknown, isUnknown = types.MaybeMergeUnknowns(value, unknown); !isUnknown && err == nil {
-			err = types.MaybeNoSuchOverloadErr(value)
+		if decided, ok := value.(types.Bool); !ok {
+			open.add(value)
+		} else if decided == n.decisive {
+			return value
 		}
 	}
+	return open.or(!n.decisive)
+}
+
+// undecided is what is neither true nor false among the terms of a connective.
+type undecided struct {
+	unknown *types.Unknown
+	err     ref.Val // the first
+}
+
+func (u *undecided) add(value ref.Val) {
+	isUnknown := false
+	if u.unknown, isUnknown = types.MaybeMergeUnknowns(value, u.unknown); !isUnknown && u.err == nil {
+		u.err = types.MaybeNoSuchOverloadErr(value)
+	}
+}
+
+// or returns what the whole is if no term decides: an unknown value, an error, or the
+// given one.
+func (u *undecided) or(decided types.Bool) ref.Val {
 	switch {
-	case unknown != nil:
-		return unknown
-	case err != nil:
-		return err
+	case u.unknown != nil:
+		return u.unknown
+	case u.err != nil:
+		return u.err
 	}
-	return !n.decisive
+	return decided
 }
 
 type not struct{ of node }

@@ -203,28 +203,16 @@ func (q *quantifier) eval(v *scope, l locals) ref.Val {
 	if problem != nil {
 		return problem
 	}
-	var unknown *types.Unknown
-	var err ref.Val
+	var open undecided
 	for c.next(l[q.at:]) {
 		value := q.predicate.eval(v, l)
-		if is, ok := value.(types.Bool); ok {
-			if is == q.exists {
-				return is
-			}
-			continue
-		}
-		isUnknown := false
-		if unknown, isUnknown = types.MaybeMergeUnknowns(value, unknown); !isUnknown && err == nil {
-			err = types.MaybeNoSuchOverloadErr(value)
+		if is, ok := value.(types.Bool); !ok {
+			open.add(value)
+		} else if is == q.exists {
+			return is
 		}
 	}
-	switch {
-	case unknown != nil:
-		return unknown
-	case err != nil:
-		return err
-	}
-	return !q.exists
+	return open.or(!q.exists)
 }
 
 // collection is filter(), or map().

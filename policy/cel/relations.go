@@ -20,7 +20,7 @@ import (
 type index struct {
 	byKind []*sameKind // in the order of the set
 
-	mu      sync.Mutex
+	mu      sync.RWMutex
 	groups  map[groupKey]*group
 	members map[*resource.Resource]*member
 }
@@ -136,10 +136,15 @@ func (in *index) group(to *policy.Relation, of resource.ID) *group {
 	if to.SameNamespace {
 		key.namespace = namespaceOf(of)
 	}
+	in.mu.RLock()
+	g := in.groups[key]
+	in.mu.RUnlock()
+	if g != nil {
+		return g
+	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	g := in.groups[key]
-	if g == nil {
+	if g = in.groups[key]; g == nil {
 		g = newGroup(in.find(to, of))
 		in.groups[key] = g
 	}

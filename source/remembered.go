@@ -9,11 +9,12 @@ import (
 	"weak"
 )
 
-// Remembered returns a tree that asks another one for each directory once, and for each
-// file once as long as somebody has its content. Who looks at a tree in several steps
+// Remembered returns a tree that asks another one for each directory once, and a disk for
+// each file once as long as somebody has its content. Who looks at a tree in several steps
 // sees the same in each of them.
 func Remembered(tree Tree) Tree {
-	r := &remembered{Tree: tree, dirs: map[string][]Entry{}, files: map[string]content{}}
+	_, onDisk := tree.(*diskTree)
+	r := &remembered{Tree: tree, onDisk: onDisk, dirs: map[string][]Entry{}, files: map[string]content{}}
 	if links, ok := tree.(Linker); ok {
 		return &rememberedLinks{r, links}
 	}
@@ -22,6 +23,7 @@ func Remembered(tree Tree) Tree {
 
 type remembered struct {
 	Tree
+	onDisk bool // so that contents are memory of the heap, which others may not be
 
 	mu    sync.RWMutex
 	dirs  map[string][]Entry
@@ -88,6 +90,9 @@ func (r *remembered) ReadDir(name string) ([]Entry, error) {
 }
 
 func (r *remembered) ReadFile(name string) ([]byte, error) {
+	if !r.onDisk {
+		return r.Tree.ReadFile(name)
+	}
 	r.mu.RLock()
 	known := r.files[name].bytes()
 	r.mu.RUnlock()

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"unsafe"
 
 	"github.com/holdfast-dev/holdfast/source"
 	"github.com/holdfast-dev/holdfast/source/sourcetest"
@@ -70,4 +71,26 @@ func TestRememberedShowsTheSameInEveryStep(t *testing.T) {
 		t.Errorf("then %v, %q, %v", again, contentAgain, eAgain)
 	}
 	runtime.KeepAlive(content) // as long as it is kept, it is what everybody gets
+}
+
+// TestRememberedHandsOnWhatIsNotOfTheHeap holds that contents may be parts of the program,
+// or of a file that is mapped.
+func TestRememberedHandsOnWhatIsNotOfTheHeap(t *testing.T) {
+	const text = "a: 1\n"
+	tree := source.Remembered(fixed{source.Memory(map[string]string{"a.yaml": text}), text})
+	for range 2 {
+		if content, err := tree.ReadFile("a.yaml"); err != nil || string(content) != text {
+			t.Errorf("got %q, %v", content, err)
+		}
+	}
+}
+
+// fixed is a tree whose files are all a text of the program.
+type fixed struct {
+	source.Tree
+	text string
+}
+
+func (f fixed) ReadFile(string) ([]byte, error) {
+	return unsafe.Slice(unsafe.StringData(f.text), len(f.text)), nil
 }

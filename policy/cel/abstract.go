@@ -37,6 +37,9 @@ type abstract struct {
 	fails   bool       // it may be an error instead
 }
 
+// empty reports whether it is a list or a map that has nothing in it.
+func (a abstract) empty() bool { return a.certainty == several && len(a.list) == 0 }
+
 var nothing = abstract{foreign: true, fails: true}
 
 // textCall is what a function of texts gives.
@@ -131,7 +134,7 @@ func join(a, b abstract) abstract {
 		return abstract{certainty: known, value: a.value, fails: fails}
 	case a.certainty == none && b.certainty == none:
 		return abstract{certainty: none, fails: fails}
-	case a.certainty == several && b.certainty == several && len(a.list)+len(b.list) == 0:
+	case a.empty() && b.empty():
 		return abstract{certainty: several, fails: fails}
 	case (a.certainty == none || a.certainty == perhaps) && (b.certainty == none || b.certainty == perhaps):
 		return abstract{certainty: perhaps, foreign: a.foreign || b.foreign, fails: fails}

@@ -23,12 +23,8 @@ func newEqual(a, b node, negated types.Bool) node {
 	}
 	if c, ok := b.(constant); ok {
 		switch value := c.value.(type) {
-		case types.String:
-			return &equalText{asFinder(a), c, negated, string(value)}
-		case types.Bool:
-			return &equalBool{asFinder(a), value, negated}
-		case types.Int:
-			return &equalInt{asFinder(a), value, negated}
+		case types.String, types.Bool, types.Int:
+			return &equalConstant{asFinder(a), c.value, negated}
 		case ref.Type:
 			if of, ok := a.(*function); ok && of.name == overloads.TypeConvertType {
 				return &isType{asFinder(of.args[0]), value.TypeName(), negated}
@@ -60,66 +56,34 @@ func compare(v *scope, a, b ref.Val, negated types.Bool) ref.Val {
 	return types.Bool((types.Equal(a, b) == types.True) != bool(negated))
 }
 
-// equalText compares with a text that is constant.
-type equalText struct {
+// equalConstant compares with a text, a whole number, true or false.
+type equalConstant struct {
 	a       finder
-	b       constant
-	negated types.Bool
-	text    string
-}
-
-func (e *equalText) eval(v *scope, l locals) ref.Val {
-	tree, value := e.a.find(v, l)
-	switch {
-	case tree == nil:
-		if text, ok := value.(types.String); ok {
-			return types.Bool((string(text) == e.text) != bool(e.negated))
-		}
-		return compare(v, value, e.b.value, e.negated)
-	case tree.Kind == resource.String:
-		return types.Bool((tree.Str == e.text) != bool(e.negated))
-	case tree.Kind == resource.Map || tree.Kind == resource.List:
-		return compare(v, valueOf(tree), e.b.value, e.negated)
-	}
-	return e.negated
-}
-
-// equalBool compares with true or false.
-type equalBool struct {
-	a             finder
-	want, negated types.Bool
-}
-
-func (e *equalBool) eval(v *scope, l locals) ref.Val {
-	tree, value := e.a.find(v, l)
-	if tree != nil {
-		if tree.Kind == resource.Bool {
-			return types.Bool((types.Bool(tree.Bool) == e.want) != e.negated)
-		}
-		value = valueOf(tree)
-	}
-	if is, ok := value.(types.Bool); ok {
-		return types.Bool((is == e.want) != e.negated)
-	}
-	return compare(v, value, e.want, e.negated)
-}
-
-// equalInt compares with a whole number.
-type equalInt struct {
-	a       finder
-	want    types.Int
+	b       ref.Val
 	negated types.Bool
 }
 
-func (e *equalInt) eval(v *scope, l locals) ref.Val {
+func (e *equalConstant) eval(v *scope, l locals) ref.Val {
 	tree, value := e.a.find(v, l)
 	if tree != nil {
-		if tree.Kind == resource.Int {
-			return types.Bool((types.Int(tree.Int) == e.want) != bool(e.negated))
+		if same, known := sameScalar(tree, e.b); known {
+			return types.Bool(same != bool(e.negated))
 		}
-		value = valueOf(tree)
 	}
-	return compare(v, value, e.want, e.negated)
+	return compare(v, whole(tree, value), e.b, e.negated)
+}
+
+// sameScalar compares a value of the tree with one that may be of the same type.
+func sameScalar(tree *resource.Value, with ref.Val) (same, known bool) {
+	switch with := with.(type) {
+	case types.String:
+		return tree.Str == string(with), tree.Kind == resource.String
+	case types.Bool:
+		return tree.Bool == bool(with), tree.Kind == resource.Bool
+	case types.Int:
+		return tree.Int == int64(with), tree.Kind == resource.Int
+	}
+	return false, false
 }
 
 // isType is type(a) == b.

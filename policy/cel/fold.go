@@ -100,17 +100,7 @@ type loop struct {
 
 // start returns a cursor over the elements, or what is wrong.
 func (n *loop) start(v *scope, l locals) (c cursor, problem ref.Val) {
-	tree, value := n.over.find(v, l)
-	if tree != nil {
-		switch tree.Kind {
-		case resource.List:
-			return cursor{items: tree.Items, n: len(tree.Items), two: n.two}, nil
-		case resource.Map:
-			return cursor{fields: tree.Fields, n: len(tree.Fields), two: n.two}, nil
-		}
-		value = valueOf(tree)
-	}
-	return newCursor(value, n.two)
+	return newCursor(whole(n.over.find(v, l)), n.two)
 }
 
 // cursor goes over a list or a map.

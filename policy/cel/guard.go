@@ -209,7 +209,7 @@ func (g *guarding) eval(e ast.Expr, vars *bindings) abstract {
 		if e.AsMap().Size() == 0 {
 			return abstract{certainty: several}
 		}
-		return abstract{foreign: e.AsMap().Size() > 0, fails: e.AsMap().Size() > 0}
+		return nothing
 	case ast.ComprehensionKind:
 		return g.fold(e.AsComprehension(), vars)
 	case ast.CallKind:
@@ -220,7 +220,7 @@ func (g *guarding) eval(e ast.Expr, vars *bindings) abstract {
 
 // absent reports whether a value certainly lacks a key.
 func (g *guarding) absent(of abstract, key string) bool {
-	return of.certainty == anything && !of.foreign && slices.Contains(g.keys, key) || of.certainty == several && len(of.list) == 0
+	return of.certainty == anything && !of.foreign && slices.Contains(g.keys, key) || of.empty()
 }
 
 // field is what a selection without a question mark gives.
@@ -238,12 +238,8 @@ func (g *guarding) optional(of abstract, key string) abstract {
 		return of
 	case perhaps:
 		of.certainty = anything
-	case several:
-		if len(of.list) == 0 {
-			return abstract{certainty: none, fails: of.fails}
-		}
 	}
-	if key != "" && g.absent(of, key) {
+	if of.empty() || key != "" && g.absent(of, key) {
 		return abstract{certainty: none, fails: of.fails}
 	}
 	return abstract{certainty: perhaps, foreign: of.foreign, fails: of.fails}

@@ -44,6 +44,14 @@ type evaluated struct{ node }
 
 func (e evaluated) find(v *scope, l locals) (*resource.Value, ref.Val) { return nil, e.eval(v, l) }
 
+// whole returns what was found as a CEL value.
+func whole(tree *resource.Value, value ref.Val) ref.Val {
+	if tree != nil {
+		return valueOf(tree)
+	}
+	return value
+}
+
 // builder makes nodes of an expression.
 type builder struct {
 	*expression
@@ -224,13 +232,7 @@ type makeList struct {
 	adapter  types.Adapter
 }
 
-func (m *makeList) eval(v *scope, l locals) ref.Val {
-	tree, value := m.find(v, l)
-	if tree != nil {
-		return valueOf(tree)
-	}
-	return value
-}
+func (m *makeList) eval(v *scope, l locals) ref.Val { return whole(m.find(v, l)) }
 
 // find implements finder: a list of values of the tree is one of them.
 func (m *makeList) find(v *scope, l locals) (*resource.Value, ref.Val) {
@@ -247,10 +249,7 @@ func (m *makeList) find(v *scope, l locals) (*resource.Value, ref.Val) {
 				values = append(values, valueOf(before))
 			}
 		}
-		if tree != nil {
-			value = valueOf(tree)
-		}
-		if types.IsUnknownOrError(value) {
+		if value = whole(tree, value); types.IsUnknownOrError(value) {
 			return nil, value
 		}
 		if slices.Contains(m.optional, i) {

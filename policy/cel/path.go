@@ -85,13 +85,7 @@ func (b *builder) index(call ast.CallExpr) (node, error) {
 	return &element{both[0], both[1], optional}, nil
 }
 
-func (p *path) eval(v *scope, l locals) ref.Val {
-	tree, value := p.find(v, l)
-	if tree != nil {
-		return valueOf(tree)
-	}
-	return value
-}
+func (p *path) eval(v *scope, l locals) ref.Val { return whole(p.find(v, l)) }
 
 // find implements finder.
 func (p *path) find(v *scope, l locals) (*resource.Value, ref.Val) {
@@ -295,16 +289,7 @@ type alternative struct {
 	unwrap   bool
 }
 
-func (a *alternative) eval(v *scope, l locals) ref.Val {
-	if a.path == nil || !a.unwrap {
-		return a.choose(v, l)
-	}
-	tree, value := a.find(v, l)
-	if tree != nil {
-		return valueOf(tree)
-	}
-	return value
-}
+func (a *alternative) eval(v *scope, l locals) ref.Val { return whole(a.find(v, l)) }
 
 // find implements finder.
 func (a *alternative) find(v *scope, l locals) (*resource.Value, ref.Val) {

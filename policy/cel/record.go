@@ -39,9 +39,9 @@ type recorder struct {
 	last *place
 	all  []*place
 
-	places  []place
-	objects []recordedObject
-	lists   []recordedList
+	places  pieces[place]
+	objects pieces[recordedObject]
+	lists   pieces[recordedList]
 	blamed  []*place
 	steps   resource.Path // what is left of a piece for paths, which are kept by others
 }
@@ -65,29 +65,20 @@ func (r *recorder) path(at *place) resource.Path {
 	return path
 }
 
+// pieces hands out memory for one thing at a time.
+type pieces[T any] []T
+
+func (p *pieces[T]) keep(one T) *T {
+	if len(*p) == cap(*p) {
+		*p = make([]T, 0, piece)
+	}
+	*p = append(*p, one)
+	return &(*p)[len(*p)-1]
+}
+
 // below returns the place that is a step below another.
 func (r *recorder) below(parent *place, step resource.Step) *place {
-	if len(r.places) == cap(r.places) {
-		r.places = make([]place, 0, piece)
-	}
-	r.places = append(r.places, place{parent: parent, step: step})
-	return &r.places[len(r.places)-1]
-}
-
-func (r *recorder) object(v *resource.Value, at *place, w view) *recordedObject {
-	if len(r.objects) == cap(r.objects) {
-		r.objects = make([]recordedObject, 0, piece)
-	}
-	r.objects = append(r.objects, recordedObject{(*object)(v), at, r, w})
-	return &r.objects[len(r.objects)-1]
-}
-
-func (r *recorder) list(v *resource.Value, at *place, w view) *recordedList {
-	if len(r.lists) == cap(r.lists) {
-		r.lists = make([]recordedList, 0, piece/4)
-	}
-	r.lists = append(r.lists, recordedList{(*list)(v), at, r, w})
-	return &r.lists[len(r.lists)-1]
+	return r.places.keep(place{parent: parent, step: step})
 }
 
 func (r *recorder) read(at *place) {
@@ -137,9 +128,9 @@ func (w view) recorded(v *resource.Value, at *place, rec *recorder) ref.Val {
 	case v.Unknown != "":
 		return valueOf(v)
 	case v.Kind == resource.Map:
-		return rec.object(v, at, w)
+		return rec.objects.keep(recordedObject{(*object)(v), at, rec, w})
 	case v.Kind == resource.List:
-		return rec.list(v, at, w)
+		return rec.lists.keep(recordedList{(*list)(v), at, rec, w})
 	}
 	return scalarOf(v)
 }

@@ -49,23 +49,15 @@ type toText struct {
 	of finder
 }
 
-func (t *toText) eval(v *scope, l locals) ref.Val {
-	tree, value := t.find(v, l)
-	if tree != nil {
-		return types.String(tree.Str)
-	}
-	return value
-}
+func (t *toText) eval(v *scope, l locals) ref.Val { return whole(t.find(v, l)) }
 
 // find implements finder.
 func (t *toText) find(v *scope, l locals) (*resource.Value, ref.Val) {
 	tree, value := t.of.find(v, l)
-	if tree != nil {
-		if tree.Kind == resource.String {
-			return tree, nil
-		}
-		value = valueOf(tree)
+	if tree != nil && tree.Kind == resource.String {
+		return tree, nil
 	}
+	value = whole(tree, value)
 	if _, ok := value.(types.String); ok || types.IsUnknownOrError(value) {
 		return nil, value
 	}
@@ -85,13 +77,10 @@ func (w *within) eval(v *scope, l locals) ref.Val {
 		return item
 	}
 	tree, value := w.in.find(v, l)
-	if tree != nil {
-		if !v.unknowns {
-			return containedIn(tree, item)
-		}
-		value = valueOf(tree)
+	if tree != nil && !v.unknowns {
+		return containedIn(tree, item)
 	}
-	if types.IsUnknownOrError(value) {
+	if value = whole(tree, value); types.IsUnknownOrError(value) {
 		return value
 	}
 	return w.call(v, []ref.Val{item, value})
@@ -113,13 +102,7 @@ type plus struct {
 	a, b finder
 }
 
-func (s *plus) eval(v *scope, l locals) ref.Val {
-	tree, value := s.find(v, l)
-	if tree != nil {
-		return valueOf(tree)
-	}
-	return value
-}
+func (s *plus) eval(v *scope, l locals) ref.Val { return whole(s.find(v, l)) }
 
 // find implements finder.
 func (s *plus) find(v *scope, l locals) (*resource.Value, ref.Val) {
@@ -140,13 +123,7 @@ func (s *plus) find(v *scope, l locals) (*resource.Value, ref.Val) {
 		}
 		return &resource.Value{Kind: resource.List, Items: append(x.Items[:len(x.Items):len(x.Items)], y.Items...)}, nil
 	}
-	if x != nil {
-		a = valueOf(x)
-	}
-	if y != nil {
-		b = valueOf(y)
-	}
-	return nil, s.call(v, []ref.Val{a, b})
+	return nil, s.call(v, []ref.Val{whole(x, a), whole(y, b)})
 }
 
 // listIn returns the list of the tree that was found as either, or nil.

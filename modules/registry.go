@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"strings"
+
+	"github.com/holdfast-dev/holdfast/bundle"
 )
 
 // Limits of what servers answer.
@@ -116,7 +118,7 @@ func (c *client) resolve(ctx context.Context, name *registryName, version string
 // discover asks a host where its registry of modules is.
 func (c *client) discover(ctx context.Context, host string) (*url.URL, error) {
 	root := &url.URL{Scheme: "https", Host: host, Path: "/"}
-	if loopback(root.Hostname()) {
+	if bundle.Loopback(root.Hostname()) {
 		root.Scheme = "http"
 	}
 	body, _, err := c.get(ctx, root.JoinPath(".well-known", "terraform.json"), mostAnswer)
@@ -176,7 +178,7 @@ func (c *client) download(ctx context.Context, u *url.URL) (address, error) {
 // sentTo refuses a URL that a server sends us to. None but one of this machine may send
 // us to this machine.
 func sentTo(to, by *url.URL) error {
-	if loopback(to.Hostname()) && !loopback(by.Hostname()) {
+	if bundle.Loopback(to.Hostname()) && !bundle.Loopback(by.Hostname()) {
 		return fmt.Errorf("%s sends us to this machine", by.Host)
 	}
 	return plain(to, "ssh")

@@ -3,13 +3,13 @@ package modules
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"path"
 	"regexp"
 	"strings"
 	"sync"
 
+	"github.com/holdfast-dev/holdfast/bundle"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -142,7 +142,7 @@ func plain(u *url.URL, also string) error {
 	if _, has := u.User.Password(); has {
 		return errors.New("the URL holds a password: remove it, for sources are printed")
 	}
-	if u.Scheme == "https" || also != "" && u.Scheme == also || u.Scheme == "http" && loopback(u.Hostname()) {
+	if u.Scheme == "https" || also != "" && u.Scheme == also || u.Scheme == "http" && bundle.Loopback(u.Hostname()) {
 		return nil
 	}
 	return fmt.Errorf("sources by %q are not fetched", u.Scheme)
@@ -216,9 +216,4 @@ func (a address) name(pinned string) string {
 		where = u.Host + strings.TrimSuffix(path.Clean("/"+u.Path), ".git")
 	}
 	return strings.ReplaceAll(where, ":", "_") + "@" + pinned
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

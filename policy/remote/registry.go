@@ -119,7 +119,7 @@ func newRegistry(ref Ref, dockerConfig string) *registry {
 		host = "registry-1.docker.io"
 	}
 	base := &url.URL{Scheme: "https", Host: host, Path: "/v2/" + ref.Repository + "/"}
-	if loopback(base.Hostname()) {
+	if bundle.Loopback(base.Hostname()) {
 		base.Scheme = "http"
 	}
 	return &registry{
@@ -138,7 +138,7 @@ func safeRedirect(r *http.Request, via []*http.Request) error {
 
 // checkTransport refuses what others can read or change on the way.
 func checkTransport(u *url.URL) error {
-	if u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()) {
+	if u.Scheme == "https" || u.Scheme == "http" && bundle.Loopback(u.Hostname()) {
 		return nil
 	}
 	return fmt.Errorf("%s://%s is not an authenticated transport", u.Scheme, u.Host)

@@ -14,13 +14,13 @@ package remote
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"path"
 	"regexp"
 	"strings"
 	"sync"
 
+	"github.com/holdfast-dev/holdfast/bundle"
 	"github.com/holdfast-dev/holdfast/source"
 )
 
@@ -81,7 +81,7 @@ func (r *Ref) parseGit(text string) error {
 	}
 	switch {
 	case u.Scheme == "https", u.Scheme == "ssh", u.Scheme == "file":
-	case u.Scheme == "http" && loopback(u.Hostname()):
+	case u.Scheme == "http" && bundle.Loopback(u.Hostname()):
 	default:
 		return fmt.Errorf("a policy pack is not fetched by %q: use git+https:// or git+ssh://", u.Scheme)
 	}
@@ -171,9 +171,4 @@ func (r Ref) PackName() string {
 		return path.Base(r.Dir)
 	}
 	return strings.TrimSuffix(path.Base(r.Git), ".git")
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -118,9 +118,6 @@ func (r *run) read(dir string) (all []text, unread []render.Problem) {
 	if err != nil {
 		return nil, nil
 	}
-	if dir == r.dir {
-		r.beside = entries
-	}
 	has := map[string]bool{}
 	for _, e := range entries {
 		has[e.Name] = true

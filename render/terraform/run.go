@@ -32,7 +32,6 @@ type run struct {
 	dir  string
 
 	options   render.Options
-	beside    []source.Entry // what is in the root's directory
 	files     []*file
 	modules   map[string]*module
 	installed map[string]string // by key of the call: directory

@@ -97,8 +97,12 @@ func (s *scope) typed(b *block, v cty.Value) cty.Value {
 // values returns what files give to the variables of a root module, the last ones
 // first heard: terraform.tfvars, terraform.tfvars.json, then *.auto.tfvars.
 func (r *run) values(m *module) map[string]cty.Value {
+	entries, err := r.tree.ReadDir(m.dir)
+	if err != nil {
+		return nil
+	}
 	var first, auto []string
-	for _, e := range r.beside {
+	for _, e := range entries {
 		switch {
 		case e.Mode == source.ModeDir:
 		case e.Name == "terraform.tfvars" || e.Name == "terraform.tfvars.json":

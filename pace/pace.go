@@ -42,7 +42,7 @@ func Set(bytes int64) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" || room.Swap(bytes) != 0 {
 		return
 	}
-	p := setting{maxPercent, firstLimit(bytes)}
+	p := settingFor(0, bytes)
 	debug.SetGCPercent(p.percent)
 	debug.SetMemoryLimit(p.limit)
 	afterCollection(p)

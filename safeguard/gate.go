@@ -52,7 +52,8 @@ func gates(c *comparison) error {
 		files func(string) bool
 		read  func(*source.File) []*gate
 	}{
-		{"GitHub Actions", isWorkflow, workflowGates}, {"Gitea Actions", isGiteaWorkflow, workflowGates}, {"Forgejo Actions", isForgejoWorkflow, workflowGates},
+		{"GitHub Actions", isWorkflow, workflowGates},
+		{"Gitea Actions", isWorkflowOf(".gitea/workflows"), workflowGates}, {"Forgejo Actions", isWorkflowOf(".forgejo/workflows"), workflowGates},
 		{"GitLab CI", func(name string) bool { return isPipeline(name) || slices.Contains(included, name) }, pipelineGates},
 		{"another pipeline", isOtherPipeline, scriptGates},
 	} {

@@ -20,13 +20,10 @@ func isWorkflow(name string) bool {
 		strings.HasSuffix(name, "/action.yml") || name == "action.yml" || name == "action.yaml"
 }
 
-// Gitea and Forgejo run what is in directories of their own, in the same language.
-func isGiteaWorkflow(name string) bool {
-	return isYAML(name) && path.Dir(name) == ".gitea/workflows"
-}
-
-func isForgejoWorkflow(name string) bool {
-	return isYAML(name) && path.Dir(name) == ".forgejo/workflows"
+// isWorkflowOf tells the workflows of Gitea and Forgejo, which run what is in directories
+// of their own, in the same language.
+func isWorkflowOf(dir string) func(name string) bool {
+	return func(name string) bool { return isYAML(name) && path.Dir(name) == dir }
 }
 
 // actions are parts of the names of actions that check.

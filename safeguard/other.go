@@ -15,13 +15,16 @@ import (
 // scripts are understood.
 func isOtherPipeline(name string) bool {
 	base := strings.ToLower(path.Base(name))
-	switch {
-	case name == ".circleci/config.yml", name == ".travis.yml", name == ".drone.yml", name == "bitbucket-pipelines.yml", name == ".cirrus.yml":
+	switch name {
+	case ".circleci/config.yml", ".travis.yml", ".drone.yml", "bitbucket-pipelines.yml", ".cirrus.yml":
 		return true
-	case strings.HasPrefix(base, "azure-pipelines") && isYAML(name), strings.HasPrefix(name, ".azuredevops/") && isYAML(name), strings.HasPrefix(name, ".azure-pipelines/") && isYAML(name):
-		return true
-	case strings.HasPrefix(base, ".woodpecker") && isYAML(name), strings.HasPrefix(name, ".woodpecker/") && isYAML(name), strings.HasPrefix(name, ".buildkite/") && isYAML(name):
-		return true
+	}
+	begins := func(text string) func(string) bool {
+		return func(start string) bool { return strings.HasPrefix(text, start) }
+	}
+	if isYAML(name) {
+		return slices.ContainsFunc([]string{"azure-pipelines", ".woodpecker"}, begins(base)) ||
+			slices.ContainsFunc([]string{".azuredevops/", ".azure-pipelines/", ".woodpecker/", ".buildkite/"}, begins(name))
 	}
 	return base == "jenkinsfile" || strings.HasSuffix(base, ".jenkinsfile")
 }

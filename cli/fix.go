@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -248,14 +249,8 @@ func diffStyle(line string) []report.Style {
 // explain says why findings that have fixes are not mended.
 func (o *fixCommand) explain(p *report.Printer, out *fix.Outcome) {
 	for _, f := range out.Last.Findings {
-		why := ""
-		switch {
-		case f.Fix == nil:
-		case out.Failed[f.Fingerprint] != "":
-			why = out.Failed[f.Fingerprint]
-		case f.Fix.Reason != "":
-			why = f.Fix.Reason
-		case f.Fix.Class == finding.Manual:
+		why := stuck(f, out)
+		if why == "" && f.Fix != nil && f.Fix.Class == finding.Manual {
 			why = f.Fix.Note
 		}
 		if why != "" {
@@ -286,17 +281,25 @@ func (o *fixCommand) summary(fixed int, waived map[string]bool, out *fix.Outcome
 	if n := len(left); n > 0 && !o.review {
 		text += fmt.Sprintf("; %d %s review: holdfast fix --review", n, need(n))
 	}
-	if n := o.stuck(waived, out); n > 0 && !o.verbose {
+	if n := o.countStuck(waived, out); n > 0 && !o.verbose {
 		text += fmt.Sprintf("; %d cannot be mended automatically: holdfast fix -v", n)
 	}
 	return text
 }
 
-// stuck counts the findings whose fix has no place that it could be made at.
-func (o *fixCommand) stuck(waived map[string]bool, out *fix.Outcome) (n int) {
+// stuck says why the fix of a finding could not be made; "" if it could, or there is none.
+func stuck(f *finding.Finding, out *fix.Outcome) string {
+	if f.Fix == nil {
+		return ""
+	}
+	return cmp.Or(out.Failed[f.Fingerprint], f.Fix.Reason)
+}
+
+// countStuck counts the findings that were to be fixed and could not be.
+func (o *fixCommand) countStuck(waived map[string]bool, out *fix.Outcome) (n int) {
 	for _, f := range out.Last.Findings {
 		isAsked := len(o.only) == 0 || slices.Contains(o.only, f.Rule.ID)
-		if f.Fix != nil && isAsked && !waived[f.Fingerprint] && (f.Fix.Reason != "" || out.Failed[f.Fingerprint] != "") {
+		if isAsked && !waived[f.Fingerprint] && stuck(f, out) != "" {
 			n++
 		}
 	}

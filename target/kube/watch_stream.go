@@ -59,7 +59,7 @@ type stream struct {
 	streamKey
 	w      *Watcher
 	cancel context.CancelFunc
-	pause  time.Duration
+	pause  time.Duration // before the last attempt; 0 once a watch brought something
 
 	// The mutex of w guards these.
 	seen     map[string]sighting // by namespace/name
@@ -332,6 +332,13 @@ func (s *stream) watch(ctx context.Context, m mapping, version string) (string, 
 		return version, err
 	}
 	defer events.Stop()
+	if s.pause > 0 {
+		// There was trouble: the server may be another one. It is asked while
+		// the watch is open, so that it cannot change between the two unseen.
+		if err := s.checkHistory(ctx, m, version); err != nil {
+			return version, err
+		}
+	}
 	s.post(ctx, func() { s.watching = true })
 	began := time.Now()
 	for event := range events.ResultChan() {
@@ -361,7 +368,6 @@ func (s *stream) watch(ctx context.Context, m mapping, version string) (string, 
 	if time.Since(began) < watchLifetime && ctx.Err() == nil {
 		s.post(ctx, func() { s.watching = false })
 		s.rest(ctx, longWatchWait) // a server that ends each watch at once must not be asked in a loop
-		return version, s.checkHistory(ctx, m, version)
 	}
 	return version, nil
 }

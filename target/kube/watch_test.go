@@ -294,6 +294,38 @@ func TestWatchBrokenServer(t *testing.T) {
 	}
 }
 
+// A server that was restored from a backup keeps back all events up to the
+// version that the watch goes on from, even if it was away at first.
+func TestWatchHistoryWentBack(t *testing.T) {
+	control := testcluster.Start(t, testcluster.Options{})
+	proxy := newFaultyProxy(t, control)
+	r := newWatchRigAs(t, control, proxy.kubeconfig, kube.WatchOptions{OnTrouble: func(string, error) {}})
+	ns := control.Namespace(t)
+	r.track("shop", r.applyOnly("shop", ns, watchedMaps(1)))
+	r.run()
+	r.idle()
+
+	const future = "999999999"
+	var restored atomic.Bool
+	proxy.inject(func(q *http.Request) (int, string) {
+		query := q.URL.Query()
+		switch {
+		case restored.Load() || !strings.HasSuffix(q.URL.Path, "/configmaps"):
+			return 0, ""
+		case query.Get("watch") == "":
+			return 200, `{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"` + future + `"},"items":[]}`
+		case query.Get("resourceVersion") == future:
+			restored.Store(true)
+			return 502, ""
+		}
+		return 200, `{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","code":410}}` + "\n"
+	})
+	waitFor(t, "the server to be away", restored.Load)
+	r.idle()
+	r.patch(ns, "configmap/map-0", `{"data":{"mode":"wild"}}`)
+	r.wait(0, "the change", is("drift", "map-0", "changed data.mode"))
+}
+
 // faultyProxy stands in front of the API server and answers some requests
 // itself.
 type faultyProxy struct {

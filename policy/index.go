@@ -22,8 +22,9 @@ type Pending struct {
 
 // Guard tells what a policy says of resources that lack some keys.
 type Guard struct {
-	Pass []string // without any of these, a resource passes if it is asked about; nil if there is no such set
-	Skip []string // without any of these, it is not asked about; nil if there is no such set
+	Pass    []string // without any of these, a resource passes if it is asked about; nil if there is no such set
+	Skip    []string // without any of these, it is not asked about; nil if there is no such set
+	Settled []string // without any of these, it fares like others of its kind and shape; nil if there is no such set
 }
 
 // Index tells of packs what is known without reading their files: their digests, and
@@ -84,6 +85,7 @@ func ParseIndex(text string) (Index, error) {
 		}
 		pass, rest, _ := strings.Cut(rest, "\t")
 		skip, rest, _ := strings.Cut(rest, "\t")
+		settled, rest, _ := strings.Cut(rest, "\t")
 		stages, matches, more := strings.Cut(rest, "\t")
 		p := &heads[number-1]
 		p.ID, p.Platform = id, resource.Platform(platform)
@@ -101,7 +103,7 @@ func ParseIndex(text string) (Index, error) {
 			p.Match = append(p.Match, Match{Groups: names(groups), Kinds: names(kinds), Resources: names(resources)})
 		}
 		pack := &index[len(index)-1]
-		pack.Policies = append(pack.Policies, IndexedPolicy{name, p, Guard{names(pass), names(skip)}})
+		pack.Policies = append(pack.Policies, IndexedPolicy{name, p, Guard{names(pass), names(skip), names(settled)}})
 	}
 	return index, nil
 }
@@ -113,7 +115,7 @@ func (x Index) MarshalText() ([]byte, error) {
 	for _, pack := range x {
 		out.WriteString(packMark + pack.Name + "\t" + pack.Digest + "\n")
 		for _, p := range pack.Policies {
-			out.WriteString(p.Path + "\t" + p.Head.ID + "\t" + string(p.Head.Platform) + "\t" + list(p.Guard.Pass) + "\t" + list(p.Guard.Skip) + "\t")
+			out.WriteString(p.Path + "\t" + p.Head.ID + "\t" + string(p.Head.Platform) + "\t" + list(p.Guard.Pass) + "\t" + list(p.Guard.Skip) + "\t" + list(p.Guard.Settled) + "\t")
 			for _, stage := range p.Head.Stages {
 				out.WriteString("," + string(stage))
 			}

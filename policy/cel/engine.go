@@ -2,6 +2,8 @@
 // Language, in this order:
 //
 //	index     the policies that match a group and kind are found once
+//	guard     a policy passes what lacks certain keys, and says the same of all
+//	          objects of a shape that lack others
 //	compile   a policy is parsed, checked and planned when a resource of one of
 //	          its kinds comes first
 //	evaluate  over the resource's own tree, which is the CEL value; variables
@@ -34,7 +36,7 @@ type Engine struct {
 	policies []*compiled // by id; not all are decoded
 	guards   guards
 
-	byKind  sync.Map // kindOf → []*compiled
+	byKind  sync.Map // kindOf → *applicable
 	indexes sync.Map // weak.Pointer[resource.Set] → *index
 
 	relations sync.Map  // what they say → *policy.Relation
@@ -59,7 +61,7 @@ func New(packs ...*policy.Pack) (*Engine, error) {
 		}
 		for _, p := range pack.Pending {
 			c := newCompiled(e, p, !pack.Trusted)
-			c.passes, c.skips = e.guards.add(p.Guard.Pass), e.guards.add(p.Guard.Skip)
+			c.passes, c.skips, c.settled = e.guards.add(p.Guard.Pass), e.guards.add(p.Guard.Skip), e.guards.add(p.Guard.Settled)
 			e.policies = append(e.policies, c)
 		}
 		for _, p := range pack.Policies {
@@ -78,22 +80,35 @@ func New(packs ...*policy.Pack) (*Engine, error) {
 // Evaluate implements policy.Evaluator.
 func (e *Engine) Evaluate(ctx context.Context, results []policy.Result, r *resource.Resource, set *resource.Set, stage policy.Stage) []policy.Result {
 	matching := e.matching(r.ID)
-	if len(matching) == 0 || r.Root == nil {
+	if len(matching.policies) == 0 || r.Root == nil {
 		return results
 	}
 	s := newSubject(e, r, set, stage)
 	defer s.release()
-	results = slices.Grow(results, len(matching))
-	for _, c := range matching {
+	outcomes := matching.outcomes(s)
+	s.asked = matching.asked(s, s.asked)
+	before := len(results)
+	results = append(results, matching.guarded...)
+	for i := range s.asked.all {
+		c, result := matching.policies[i], &results[before+i]
 		if verdict, known := c.passedOver(s); known {
-			results = append(results, policy.Result{Policy: c.head, Verdict: verdict})
+			result.Verdict = verdict
 			continue
+		}
+		settled := outcomes != nil && c.settled.keeps(s.keys)
+		if settled {
+			if known := outcomes[i].Load(); known != nil {
+				*result = *known
+				continue
+			}
 		}
 		if ctx.Err() != nil {
-			results = append(results, policy.Result{Policy: c.head, Verdict: policy.Error, Err: context.Cause(ctx)})
+			*result = policy.Result{Policy: c.head, Verdict: policy.Error, Err: context.Cause(ctx)}
 			continue
 		}
-		results = append(results, c.judge(ctx, s))
+		if *result = c.judge(ctx, s); settled {
+			outcomes.keep(i, *result)
+		}
 	}
 	return results
 }
@@ -104,10 +119,10 @@ type kindOf struct {
 	group, kind string
 }
 
-func (e *Engine) matching(id resource.ID) []*compiled {
+func (e *Engine) matching(id resource.ID) *applicable {
 	key := kindOf{id.Platform, id.Group, id.Kind}
 	if found, ok := e.byKind.Load(key); ok {
-		return found.([]*compiled)
+		return found.(*applicable)
 	}
 	var matching []*compiled
 	for _, c := range e.policies {
@@ -115,8 +130,8 @@ func (e *Engine) matching(id resource.ID) []*compiled {
 			matching = append(matching, c)
 		}
 	}
-	e.byKind.Store(key, matching)
-	return matching
+	found, _ := e.byKind.LoadOrStore(key, newApplicable(matching, &e.guards))
+	return found.(*applicable)
 }
 
 // prelude returns the variables that all policies of a platform have.

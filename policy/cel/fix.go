@@ -50,7 +50,7 @@ func (c *compiler) fixes(p *policy.Policy) ([]fix, error) {
 
 // Mends implements policy.Mender.
 func (e *Engine) Mends(ctx context.Context, of policy.Failing) ([]policy.Mend, error) {
-	matching := e.matching(of.Resource.ID)
+	matching := e.matching(of.Resource.ID).policies
 	i := slices.IndexFunc(matching, func(c *compiled) bool { return c.head.ID == of.Policy })
 	if i < 0 {
 		return nil, fmt.Errorf("the policy %s does not apply to %s", of.Policy, of.Resource.ID)

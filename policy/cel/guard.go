@@ -10,6 +10,7 @@ import (
 	"github.com/google/cel-go/common/types/ref"
 
 	"github.com/holdfast-dev/holdfast/policy"
+	"github.com/holdfast-dev/holdfast/resource"
 )
 
 // Most policies are about fields that most resources do not have. The guard of a
@@ -30,13 +31,19 @@ func Guard(p *policy.Policy) (guard policy.Guard, err error) {
 	if err != nil {
 		return guard, err
 	}
-	g := guarding{program: made, prelude: engine.prelude(p.Platform)}
+	g := guarding{platform: p.Platform, program: made, prelude: engine.prelude(p.Platform)}
 	for _, x := range made.expressions() {
 		if x != nil {
 			g.collect(x.ast.Expr())
 		}
 	}
 	guard.Pass, guard.Skip = g.fewest(g.passes), g.fewest(g.skips)
+	if p.Code == nil {
+		guard.Settled = g.fewest(g.settles)
+	}
+	if len(guard.Pass) > 0 && !slices.ContainsFunc(guard.Pass, func(key string) bool { return !slices.Contains(guard.Settled, key) }) {
+		guard.Settled = nil // what lacks these passes anyway
+	}
 	return guard, g.err
 }
 
@@ -61,11 +68,12 @@ func (g *guarding) fewest(holds func() bool) []string {
 
 // guarding evaluates the expressions of a policy in the absence of keys.
 type guarding struct {
-	program *program
-	prelude []variable
-	keys    []string
-	seen    map[string]bool // variables whose keys are collected
-	err     error
+	platform resource.Platform
+	program  *program
+	prelude  []variable
+	keys     []string
+	seen     map[string]bool // variables whose keys are collected
+	err      error
 }
 
 // collect notes the keys that an expression, and the variables that it uses, ask for.

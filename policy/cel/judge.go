@@ -18,10 +18,11 @@ import (
 
 // compiled is a policy with its program, which are made on first use.
 type compiled struct {
-	head   *policy.Policy
-	passes keySet // what lacks these keys passes
-	skips  keySet // and what lacks these need not be asked about
-	load   func() (*policy.Policy, *program, error)
+	head    *policy.Policy
+	passes  keySet // what lacks these keys passes
+	skips   keySet // what lacks these need not be asked about
+	settled keySet // of what lacks these, all that is of a shape has the same outcome
+	load    func() (*policy.Policy, *program, error)
 }
 
 type program struct {

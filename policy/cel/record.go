@@ -46,7 +46,7 @@ type recorder struct {
 	steps   resource.Path // what is left of a piece for paths, which are kept by others
 }
 
-const piece = 64 // of what a recorder makes, at a time
+const piece = 64 // of what a recorder makes, at a time, at first
 
 // emptied forgets all, and keeps the memory.
 func (r *recorder) emptied() *recorder {
@@ -65,12 +65,13 @@ func (r *recorder) path(at *place) resource.Path {
 	return path
 }
 
-// pieces hands out memory for one thing at a time.
+// pieces hands out memory for one thing at a time, of which there is more the next time
+// if it was not enough.
 type pieces[T any] []T
 
 func (p *pieces[T]) keep(one T) *T {
 	if len(*p) == cap(*p) {
-		*p = make([]T, 0, piece)
+		*p = make([]T, 0, max(piece, 2*cap(*p)))
 	}
 	*p = append(*p, one)
 	return &(*p)[len(*p)-1]

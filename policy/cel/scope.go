@@ -22,6 +22,7 @@ type subject struct {
 	stage    policy.Stage
 	unknowns bool   // whether r has values that are not known
 	keys     keySet // of guards, which r has
+	asked    keySet // places of the policies that are asked, among those that apply
 	root     ref.Val
 	rec      *recorder  // nil for plain evaluation
 	recorded *subject   // the same, over values that record reads; nil until something fails
@@ -58,7 +59,7 @@ func newSubject(e *Engine, r *resource.Resource, set *resource.Set, stage policy
 	*s = subject{
 		engine: e, r: r, tree: tree, set: set, stage: stage, unknowns: unknowns, keys: seen.keys,
 		root: valueOf(tree), shared: shared, prelude: cleared(s.prelude, len(shared)),
-		stack: s.stack[:0], scope: s.scope, spare: s.spare, led: s.led[:0],
+		asked: s.asked, stack: s.stack[:0], scope: s.scope, spare: s.spare, led: s.led[:0],
 	}
 	return s
 }

@@ -62,7 +62,7 @@ func newFinding(r *resource.Resource, p *Policy, at resource.Trail) finding.Find
 		Path:     at.Path,
 		Field:    field(p, at),
 		Label:    label(r, p, at),
-		Location: r.Locate(at.Path),
+		Location: r.LocateTrail(at),
 		Via:      r.Origin.Via,
 
 		Sensitive: p.Sensitive,
@@ -86,7 +86,10 @@ func message(subject string, p *Policy, failure Failure) string {
 	if !ok {
 		return failure.Message
 	}
-	return before + subject + strings.ReplaceAll(after, "{subject}", subject)
+	if strings.IndexByte(after, '{') >= 0 {
+		after = strings.ReplaceAll(after, "{subject}", subject)
+	}
+	return before + subject + after
 }
 
 // field returns the path with the identities of list items. The identity of a
@@ -120,10 +123,15 @@ var nouns = map[string]noun{
 	"externalIPs": {"external IP", false},
 }
 
-// keyed are those of maps; the others are of lists.
-var keyed = map[string]noun{
-	"jobs": {"job", true},
-	"data": {"key", false}, "stringData": {"key", false}, "binaryData": {"key", false},
+// nounOfKey is that of the entries of maps; the others are those of lists.
+func nounOfKey(key string) (noun, bool) {
+	switch key {
+	case "jobs":
+		return noun{"job", true}, true
+	case "data", "stringData", "binaryData":
+		return noun{"key", false}, true
+	}
+	return noun{}, false
 }
 
 // namer names what fails in a resource.
@@ -178,8 +186,7 @@ func nounAt(path resource.Path, i int) (noun, bool) {
 		n, ok := nouns[path[i-1].Name]
 		return n, ok
 	}
-	n, ok := keyed[path[i-1].Name]
-	return n, ok
+	return nounOfKey(path[i-1].Name)
 }
 
 // only reports whether the entry at step i, without a name, is the only one of its list.

@@ -156,21 +156,27 @@ func (l Location) OrLine() Location {
 // the place of the nearest ancestor that is present: its key where it has one,
 // so that one line is marked and not a block.
 func (r *Resource) Locate(path Path) Location {
-	if r.Origin.Locator != nil {
-		for p := path; ; p = p[:len(p)-1] {
-			if loc, ok := r.Origin.Locator(p); ok {
-				// An ancestor stands for a value that is absent, and is only near one
-				// that rendering has put there.
-				loc.Exact = loc.Exact && (len(p) == len(path) || r.Root.At(path) == nil)
-				return loc
-			}
-			if len(p) == 0 {
-				return Location{File: r.Origin.File, Span: r.Origin.Span}
-			}
+	var room [16]*Value
+	return r.LocateTrail(r.Root.Trail(path, room[:0]))
+}
+
+// LocateTrail is Locate for a path that has been followed from the root.
+func (r *Resource) LocateTrail(at Trail) Location {
+	path := at.Path
+	if r.Origin.Locator == nil {
+		return Location{File: r.Origin.File, Span: at.span(), Exact: true}
+	}
+	for p := path; ; p = p[:len(p)-1] {
+		if loc, ok := r.Origin.Locator(p); ok {
+			// An ancestor stands for a value that is absent, and is only near one
+			// that rendering has put there.
+			loc.Exact = loc.Exact && (len(p) == len(path) || at.End() == nil)
+			return loc
+		}
+		if len(p) == 0 {
+			return Location{File: r.Origin.File, Span: r.Origin.Span}
 		}
 	}
-	var room [16]*Value
-	return Location{File: r.Origin.File, Span: r.Root.Trail(path, room[:0]).span(), Exact: true}
 }
 
 // Set is a list of resources in rendering order, indexed by key.

@@ -2,7 +2,6 @@ package resource
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/holdfast-dev/holdfast/source"
 )
@@ -207,7 +206,7 @@ func (p Path) AppendTo(b []byte) []byte {
 		switch {
 		case s.IsIndex():
 			b = append(strconv.AppendInt(append(b, '['), int64(s.Index()), 10), ']')
-		case s.Name == "" || strings.ContainsAny(s.Name, ".[]\" "):
+		case !isBare(s.Name):
 			b = append(strconv.AppendQuote(append(b, '['), s.Name), ']')
 		default:
 			if i > 0 {
@@ -217,6 +216,17 @@ func (p Path) AppendTo(b []byte) []byte {
 		}
 	}
 	return b
+}
+
+// isBare reports whether a key is written without quotes.
+func isBare(key string) bool {
+	for i := range len(key) {
+		switch key[i] {
+		case '.', '[', ']', '"', ' ':
+			return false
+		}
+	}
+	return key != ""
 }
 
 // Append returns a new path that is one step longer.

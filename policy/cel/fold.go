@@ -189,12 +189,31 @@ type quantifier struct {
 }
 
 func (q *quantifier) eval(v *scope, l locals) ref.Val {
-	c, problem := q.start(v, l)
+	tree, value := q.over.find(v, l)
+	if items := listIn(tree, value); items != nil && !q.two {
+		return q.among(items.Items, v, l)
+	}
+	c, problem := newCursor(whole(tree, value), q.two)
 	if problem != nil {
 		return problem
 	}
 	var open undecided
 	for c.next(l[q.at:]) {
+		value := q.predicate.eval(v, l)
+		if is, ok := value.(types.Bool); !ok {
+			open.add(value)
+		} else if is == q.exists {
+			return is
+		}
+	}
+	return open.or(!q.exists)
+}
+
+// among is eval over a list in the tree, which most are.
+func (q *quantifier) among(items []*resource.Value, v *scope, l locals) ref.Val {
+	var open undecided
+	for _, item := range items {
+		l[q.at] = valueOf(item)
 		value := q.predicate.eval(v, l)
 		if is, ok := value.(types.Bool); !ok {
 			open.add(value)

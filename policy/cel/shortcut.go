@@ -19,8 +19,38 @@ func shortcut(f *function) node {
 		return &within{f, f.args[0], asFinder(f.args[1])}
 	case f.name == operators.Add && len(f.args) == 2:
 		return &plus{f, asFinder(f.args[0]), asFinder(f.args[1])}
+	case len(f.args) == 2 && orders[f.name] != nil:
+		return &ordering{f, orders[f.name]}
 	}
 	return f
+}
+
+var orders = map[string]func(a, b types.Int) bool{
+	operators.Less:          func(a, b types.Int) bool { return a < b },
+	operators.LessEquals:    func(a, b types.Int) bool { return a <= b },
+	operators.Greater:       func(a, b types.Int) bool { return a > b },
+	operators.GreaterEquals: func(a, b types.Int) bool { return a >= b },
+}
+
+// ordering is a < b and the like, of whole numbers mostly.
+type ordering struct {
+	*function
+	holds func(a, b types.Int) bool
+}
+
+func (o *ordering) eval(v *scope, l locals) ref.Val {
+	a, b := o.args[0].eval(v, l), o.args[1].eval(v, l)
+	if x, ok := a.(types.Int); ok {
+		if y, ok := b.(types.Int); ok {
+			return types.Bool(o.holds(x, y))
+		}
+	}
+	for _, value := range []ref.Val{a, b} {
+		if types.IsUnknownOrError(value) {
+			return value
+		}
+	}
+	return o.call(v, []ref.Val{a, b})
 }
 
 // hasValue is a.?b.hasValue().

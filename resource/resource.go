@@ -8,7 +8,7 @@
 //	Origin    the file, document and rendering steps that produced a resource
 //	Change    what a plan does to a resource
 //	Location  a file and a span: what a finding points at
-//	Set       resources in a stable order, with indexes
+//	Set       resources in a stable order, which are judged together
 //	Document  one value of a file, as ParseYAML and ParseJSON read it
 //	Object    a Kubernetes object of a document, taken out of its List
 //	Mask      what stands where a secret value stood
@@ -179,21 +179,8 @@ func (r *Resource) LocateTrail(at Trail) Location {
 	}
 }
 
-// Set is a list of resources in rendering order, indexed by key.
-type Set struct {
-	All   []*Resource
-	byKey map[string]*Resource
-}
+// Set is a list of resources in rendering order, which are looked at together.
+type Set struct{ All []*Resource }
 
-// NewSet indexes resources. Of two with one key the last one counts; who has
-// to refuse duplicates does so before.
-func NewSet(all []*Resource) *Set {
-	s := &Set{All: all, byKey: make(map[string]*Resource, len(all))}
-	for _, r := range all {
-		s.byKey[r.ID.Key()] = r
-	}
-	return s
-}
-
-// Get returns the resource with the key of id, or nil.
-func (s *Set) Get(id ID) *Resource { return s.byKey[id.Key()] }
+// NewSet makes a set of resources.
+func NewSet(all []*Resource) *Set { return &Set{All: all} }

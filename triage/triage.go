@@ -100,7 +100,7 @@ func Run(in Input) Outcome {
 	for _, f := range in.Findings {
 		entries = append(entries, r.decide(f))
 	}
-	out := Outcome{Compared: in.Matching != nil, All: slices.Clone(entries)}
+	out := Outcome{Compared: in.Matching != nil, All: slices.Clip(entries)}
 	for _, f := range r.about() {
 		entries = append(entries, Entry{Finding: f})
 	}
@@ -289,40 +289,39 @@ func group(entries []Entry) (shown, hidden []Entry) {
 		status Status
 		by     string
 	}
-	parts := map[key][]*finding.Finding{}
-	facts := map[*finding.Finding]Entry{}
+	of := make(map[*finding.Finding]*Entry, len(entries))
+	all := make([]*finding.Finding, len(entries))
+	for i := range entries {
+		all[i] = entries[i].Finding
+		of[all[i]] = &entries[i]
+	}
+	finding.Sort(all)
 	var keys []key
-	for _, e := range entries {
-		k := key{e.Status, e.By}
+	parts := map[key][]*finding.Finding{}
+	for _, f := range all {
+		k := key{of[f].Status, of[f].By}
 		if parts[k] == nil {
 			keys = append(keys, k)
 		}
-		parts[k] = append(parts[k], e.Finding)
-		facts[e.Finding] = e
+		parts[k] = append(parts[k], f)
 	}
+	var kept, passed []*finding.Finding
 	for _, k := range keys {
-		finding.Sort(parts[k])
-		for _, f := range finding.ByCause(parts[k]) {
-			if k.status.Blocks() {
-				shown = append(shown, facts[f])
-			} else {
-				hidden = append(hidden, facts[f])
-			}
+		if part := finding.ByCause(parts[k]); k.status.Blocks() {
+			kept = append(kept, part...)
+		} else {
+			passed = append(passed, part...)
 		}
 	}
-	return sorted(shown, facts), sorted(hidden, facts)
-}
-
-func sorted(entries []Entry, facts map[*finding.Finding]Entry) []Entry {
-	all := make([]*finding.Finding, len(entries))
-	for i, e := range entries {
-		all[i] = e.Finding
+	sorted := func(all []*finding.Finding) []Entry {
+		finding.Sort(all)
+		entries := make([]Entry, len(all))
+		for i, f := range all {
+			entries[i] = *of[f]
+		}
+		return entries
 	}
-	finding.Sort(all)
-	for i, f := range all {
-		entries[i] = facts[f]
-	}
-	return entries
+	return sorted(kept), sorted(passed)
 }
 
 // Expiring returns the waived entries whose end is to be announced, one for each

@@ -24,7 +24,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,18 +79,18 @@ func (c Cache) Load(key string, start time.Time) (*Answer, bool) {
 	if !ok {
 		return nil, false
 	}
-	e, ok := decode(body)
+	r, ok := decode(body)
 	if !ok {
 		return nil, false
 	}
-	holds, fresh := e.hold()
+	holds, fresh := r.hold()
 	if !holds {
 		return nil, false
 	}
 	if !fresh { // so that contents need not be compared again
-		_ = c.Save(key, start, e)
+		_ = c.save(key, start, r)
 	}
-	return e.Answer, true
+	return r.answer, true
 }
 
 // Entry is an answer and what it depends on.
@@ -103,20 +102,19 @@ type Entry struct {
 
 // hold reports whether the facts hold, and if so whether the stamps do: those that
 // do not are made those of now.
-func (e *Entry) hold() (holds, fresh bool) {
-	names := slices.Sorted(maps.Keys(e.Stamps))
-	now, err := source.Stamps("", names)
+func (r *record) hold() (holds, fresh bool) {
+	now, err := source.Stamps("", r.stamps.names)
 	if err != nil {
 		return false, false
 	}
-	for i, name := range names {
-		if now[i] != e.Stamps[name] {
+	for i, fact := range r.stamps.facts {
+		if now[i] != fact.Stamp {
 			return false, false
 		}
 	}
 	fresh = true
-	for root, facts := range e.Facts {
-		same, err := holdIn(root, facts)
+	for i := range r.roots {
+		same, err := r.roots[i].hold()
 		if err != nil {
 			return false, false
 		}
@@ -127,29 +125,28 @@ func (e *Entry) hold() (holds, fresh bool) {
 
 var errChanged = errors.New("something has changed")
 
-func holdIn(root string, facts map[string]source.Fact) (fresh bool, err error) {
-	names := slices.Sorted(maps.Keys(facts))
-	now, err := source.Stamps(root, names)
+func (n *noted) hold() (fresh bool, err error) {
+	now, err := source.Stamps(n.root, n.names)
 	if err != nil {
 		return false, err
 	}
 	var tree source.Tree
 	fresh = true
-	for i, name := range names {
-		fact := facts[name]
+	for i := range n.facts {
+		fact := &n.facts[i]
 		if now[i] == fact.Stamp {
 			continue
 		}
 		if tree == nil {
-			if tree, err = source.Disk(root, source.DiskOptions{}); err != nil {
+			if tree, err = source.Disk(n.root, source.DiskOptions{}); err != nil {
 				return false, err
 			}
 		}
-		if !fact.Holds(tree, name, now[i]) {
+		if !fact.Holds(tree, n.names[i], now[i]) {
 			return false, errChanged
 		}
 		fresh = fresh && fact.Sum == ""
-		facts[name] = source.Fact{Stamp: now[i], Sum: fact.Sum}
+		fact.Stamp = now[i]
 	}
 	return fresh, nil
 }
@@ -157,20 +154,23 @@ func holdIn(root string, facts map[string]source.Fact) (fresh bool, err error) {
 // Save keeps an answer to a question that was asked at start. It says so if it
 // cannot; an answer that is not to be kept is no error.
 func (c Cache) Save(key string, start time.Time, e *Entry) error {
-	for _, stamp := range e.Stamps {
-		if !stamp.SettledAt(start) {
+	return c.save(key, start, recordOf(e))
+}
+
+func (c Cache) save(key string, start time.Time, r *record) error {
+	for _, fact := range r.stamps.facts {
+		if !fact.Stamp.SettledAt(start) {
 			return nil
 		}
 	}
-	for _, facts := range e.Facts {
-		for name, fact := range facts {
-			if !fact.Stamp.SettledAt(start) { // it must not be taken for that of the same file
-				fact.Stamp.Changed, fact.Stamp.Meta = -1, -1
-				facts[name] = fact
+	for _, root := range r.roots {
+		for i := range root.facts {
+			if stamp := &root.facts[i].Stamp; !stamp.SettledAt(start) { // it must not be taken for that of the same file
+				stamp.Changed, stamp.Meta = -1, -1
 			}
 		}
 	}
-	data := sealed(encode(e))
+	data := sealed(encode(r))
 	if c.Dir == "" || len(data) > mostEntry {
 		return nil
 	}

@@ -236,7 +236,7 @@ func TestFullDisk(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	_, e := example(f, []byte("text"))
-	f.Add(encode(e))
+	f.Add(encode(recordOf(e)))
 	f.Add([]byte("\xff\xff\xff\xff\x0f"))
 	f.Fuzz(func(_ *testing.T, data []byte) { decode(data) })
 }

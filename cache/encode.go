@@ -8,53 +8,89 @@ import (
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-func encode(e *Entry) []byte {
-	var w writer
-	w.number(uint64(len(e.Stamps)))
+// record is an entry as it is written: what it depends on is in the order of names.
+type record struct {
+	stamps noted // by full name; only their stamps count
+	roots  []noted
+	answer *Answer
+}
+
+// noted is what was seen below a directory.
+type noted struct {
+	root  string
+	names []string
+	facts []source.Fact // of each name
+}
+
+func recordOf(e *Entry) *record {
+	r := &record{answer: e.Answer}
 	for _, name := range slices.Sorted(maps.Keys(e.Stamps)) {
-		w.text(name)
-		w.stamp(e.Stamps[name])
+		r.stamps.add(name, source.Fact{Stamp: e.Stamps[name]})
 	}
-	w.number(uint64(len(e.Facts)))
 	for _, root := range slices.Sorted(maps.Keys(e.Facts)) {
-		w.text(root)
-		w.number(uint64(len(e.Facts[root])))
+		n := noted{root: root}
 		for _, name := range slices.Sorted(maps.Keys(e.Facts[root])) {
-			fact := e.Facts[root][name]
+			n.add(name, e.Facts[root][name])
+		}
+		r.roots = append(r.roots, n)
+	}
+	return r
+}
+
+func (n *noted) add(name string, fact source.Fact) {
+	n.names, n.facts = append(n.names, name), append(n.facts, fact)
+}
+
+func encode(r *record) []byte {
+	var w writer
+	w.number(uint64(len(r.stamps.names)))
+	for i, name := range r.stamps.names {
+		w.text(name)
+		w.stamp(r.stamps.facts[i].Stamp)
+	}
+	w.number(uint64(len(r.roots)))
+	for _, n := range r.roots {
+		w.text(n.root)
+		w.number(uint64(len(n.names)))
+		for i, name := range n.names {
 			w.text(name)
-			w.stamp(fact.Stamp)
-			w.text(fact.Sum)
+			w.stamp(n.facts[i].Stamp)
+			w.text(n.facts[i].Sum)
 		}
 	}
-	w.number(uint64(e.Answer.Code))
-	w.number(uint64(len(e.Answer.Outputs)))
-	for _, out := range e.Answer.Outputs {
+	w.number(uint64(r.answer.Code))
+	w.number(uint64(len(r.answer.Outputs)))
+	for _, out := range r.answer.Outputs {
 		w.text(string(out))
 	}
 	return w.data
 }
 
-func decode(data []byte) (*Entry, bool) {
-	r := reader{data: data}
-	e := &Entry{Facts: Facts{}, Stamps: Stamps{}, Answer: &Answer{}}
-	for range r.count() {
-		name := r.text()
-		e.Stamps[name] = r.stamp()
+const stampSize = 5 // bytes, at least
+
+func decode(body []byte) (*record, bool) {
+	r := reader{data: string(body)}
+	out := &record{answer: &Answer{}}
+	out.stamps = noted{names: make([]string, r.count(1+stampSize))}
+	out.stamps.facts = make([]source.Fact, len(out.stamps.names))
+	for i := range out.stamps.names {
+		out.stamps.names[i] = r.text()
+		out.stamps.facts[i].Stamp = r.stamp()
 	}
-	for range r.count() {
-		root, n := r.text(), r.count()
-		facts := make(map[string]source.Fact, n)
-		for range n {
-			name := r.text()
-			facts[name] = source.Fact{Stamp: r.stamp(), Sum: r.text()}
+	for range r.count(2) {
+		n := noted{root: r.text(), names: make([]string, r.count(2+stampSize))}
+		n.facts = make([]source.Fact, len(n.names))
+		for i := range n.names {
+			n.names[i] = r.text()
+			n.facts[i] = source.Fact{Stamp: r.stamp(), Sum: r.text()}
 		}
-		e.Facts[root] = facts
+		out.roots = append(out.roots, n)
 	}
-	e.Answer.Code = int(r.number())
-	for range r.count() {
-		e.Answer.Outputs = append(e.Answer.Outputs, []byte(r.text()))
+	out.answer.Code = int(r.number())
+	for range r.count(1) {
+		out.answer.Outputs = append(out.answer.Outputs, []byte(r.text()))
 	}
-	return e, !r.bad && len(r.data) == 0
+	return out, !r.bad && r.data == ""
 }
 
 type writer struct{ data []byte }
@@ -73,26 +109,28 @@ func (w *writer) text(s string) {
 }
 
 // reader reads what writer wrote. Once something is not as that would be, all that
-// follows is zero.
+// follows is zero. Texts are parts of the data.
 type reader struct {
-	data []byte
+	data string
 	bad  bool
 }
 
-func (r *reader) number() uint64 {
-	n, size := binary.Uvarint(r.data)
-	if size <= 0 {
-		r.bad, r.data = true, nil
-		return 0
+func (r *reader) number() (n uint64) {
+	for i := 0; i < len(r.data) && i < binary.MaxVarintLen64; i++ {
+		b := r.data[i]
+		if n |= uint64(b&0x7f) << (7 * i); b < 0x80 {
+			r.data = r.data[i+1:]
+			return n
+		}
 	}
-	r.data = r.data[size:]
-	return n
+	r.bad, r.data = true, ""
+	return 0
 }
 
-// count returns how many things follow, of which each takes a byte at least.
-func (r *reader) count() int {
+// count returns how many things follow, of which each takes so many bytes at least.
+func (r *reader) count(each int) int {
 	n := r.number()
-	if n > uint64(len(r.data)) {
+	if n > uint64(len(r.data)/each) {
 		r.bad = true
 		return 0
 	}
@@ -106,8 +144,8 @@ func (r *reader) stamp() source.Stamp {
 }
 
 func (r *reader) text() string {
-	n := r.count()
+	n := r.count(1)
 	s := r.data[:n]
 	r.data = r.data[n:]
-	return string(s)
+	return s
 }

@@ -149,15 +149,18 @@ func namesIn(fd int) (names []string, err error) {
 // Stamps returns the stamps of paths below a directory, or of full names if that is
 // "". What is at none of them is Absent.
 func Stamps(root string, paths []string) ([]Stamp, error) {
-	dir, err := os.Open(cmp.Or(root, "/"))
-	if err != nil {
-		return nil, err
+	if len(paths) == 0 {
+		return nil, nil
 	}
-	defer dir.Close()
+	dir, err := unix.Open(cmp.Or(root, "/"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: root, Err: err}
+	}
+	defer unix.Close(dir)
 	all := make([]Stamp, len(paths))
 	for i, name := range paths {
 		var stat unix.Stat_t
-		switch err := unix.Fstatat(int(dir.Fd()), name, &stat, unix.AT_SYMLINK_NOFOLLOW); {
+		switch err := unix.Fstatat(dir, name, &stat, unix.AT_SYMLINK_NOFOLLOW); {
 		case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
 		case err != nil:
 			return nil, &os.PathError{Op: "stat", Path: name, Err: err}

@@ -2,25 +2,50 @@ package cache
 
 import (
 	"errors"
+	"io"
 	"os"
 	"time"
 )
+
+// usedEvery is how exactly is known when an entry was used last.
+const usedEvery = time.Hour
 
 // Get returns what was put under a name, unless it has gone.
 func (c Cache) Get(name string) ([]byte, bool) {
 	if c.Dir == "" {
 		return nil, false
 	}
-	data, err := os.ReadFile(c.path(name))
+	data, used, err := readEntry(c.path(name))
 	if err != nil {
 		return nil, false
 	}
 	body, ok := unsealed(data)
-	if ok {
-		now := time.Now()
+	if now := time.Now(); ok && now.Sub(used) > usedEvery {
 		_ = os.Chtimes(c.path(name), now, now) // those that are used stay
 	}
 	return body, ok
+}
+
+var errTooLarge = errors.New("nothing as large is ever kept")
+
+// readEntry returns the content of a file, which is only written as a whole, and when it
+// was used.
+func readEntry(name string) (content []byte, used time.Time, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, used, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil && info.Size() > 2*mostEntry {
+		err = errTooLarge
+	}
+	if err != nil {
+		return nil, used, err
+	}
+	content = make([]byte, info.Size())
+	_, err = io.ReadFull(f, content)
+	return content, info.ModTime(), err
 }
 
 // Put keeps data under a name if it can: where there is no space, or the directory

@@ -22,6 +22,7 @@ package resource
 import (
 	"bytes"
 	"strings"
+	"sync"
 
 	"github.com/holdfast-dev/holdfast/source"
 )
@@ -180,7 +181,20 @@ func (r *Resource) LocateTrail(at Trail) Location {
 }
 
 // Set is a list of resources in rendering order, which are looked at together.
-type Set struct{ All []*Resource }
+type Set struct {
+	All   []*Resource
+	notes sync.Map
+}
 
 // NewSet makes a set of resources.
 func NewSet(all []*Resource) *Set { return &Set{All: all} }
+
+// Note returns what somebody knows of the set, which is found out once and kept for as
+// long as the set is in use. It is safe for concurrent use.
+func (s *Set) Note(by any, find func() any) any {
+	note, ok := s.notes.Load(by)
+	if !ok {
+		note, _ = s.notes.LoadOrStore(by, find())
+	}
+	return note
+}

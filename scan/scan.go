@@ -142,10 +142,6 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.search(ctx, tree, dir)
-	if err != nil {
-		return nil, err
-	}
 	result := &Result{Skipped: skipped}
 	files := map[string]bool{}
 	for i, unit := range units {
@@ -159,6 +155,10 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 		for _, f := range rendered[i].Files {
 			files[f] = true
 		}
+	}
+	found, err := s.search(ctx, tree, dir) // now, when all trees of values may go
+	if err != nil {
+		return nil, err
 	}
 	result.addSecrets(found)
 	if len(units) == 1 && units[0].Path != dir && units[0].Path == path.Dir(dir) { // of a configuration one file is asked for

@@ -36,8 +36,7 @@ type Engine struct {
 	policies []*compiled // by id; not all are decoded
 	guards   guards
 
-	byKind  sync.Map // kindOf → *applicable
-	indexes sync.Map // weak.Pointer[resource.Set] → *index
+	byKind sync.Map // kindOf → *applicable
 
 	relations sync.Map  // what they say → *policy.Relation
 	subjects  sync.Pool // of *subject, for their memory

@@ -1,12 +1,10 @@
 package cel
 
 import (
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"weak"
 
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
@@ -60,19 +58,9 @@ type member struct {
 	unknowns bool // whether it has values that are not known
 }
 
-// index returns the index of a set. It is made once, and kept for as long as
-// the set is in use.
+// index returns the index of a set.
 func (e *Engine) index(set *resource.Set) *index {
-	key := weak.Make(set)
-	if found, ok := e.indexes.Load(key); ok {
-		return found.(*index)
-	}
-	in := newIndex(set)
-	found, loaded := e.indexes.LoadOrStore(key, in)
-	if !loaded {
-		runtime.AddCleanup(set, func(key weak.Pointer[resource.Set]) { e.indexes.Delete(key) }, key)
-	}
-	return found.(*index)
+	return set.Note(e, func() any { return newIndex(set) }).(*index)
 }
 
 func newIndex(set *resource.Set) *index {

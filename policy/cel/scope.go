@@ -64,12 +64,23 @@ func newSubject(e *Engine, r *resource.Resource, set *resource.Set, stage policy
 	return s
 }
 
-// release gives back the memory of a subject that has been judged.
+// release gives back the memory of a subject that has been judged, which must not keep
+// what it was about.
 func (s *subject) release() {
 	if s.recorded != nil {
+		s.recorded.forget()
 		s.spare, s.recorded = s.recorded, nil
 	}
+	s.forget()
 	s.engine.subjects.Put(s)
+}
+
+func (s *subject) forget() {
+	s.r, s.tree, s.set, s.root, s.code = nil, nil, nil, nil, nil
+	clear(s.led)
+	clear(s.prelude)
+	clear(s.scope.own)
+	*s.scope = scope{own: s.scope.own}
 }
 
 // cleared returns n empty memos, in the same memory if it is enough.

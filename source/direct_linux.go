@@ -1,13 +1,17 @@
 package source
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"os"
 	"path"
 	"runtime"
+	"slices"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -105,23 +109,27 @@ func (d *direct) readDir(name string) ([]Entry, error) {
 	}
 	defer unix.Close(fd)
 	listed := stampOf(&stat)
-	names, err := namesIn(fd)
+	found, err := entriesIn(fd)
 	if err != nil {
 		return nil, &os.PathError{Op: "list", Path: name, Err: err}
 	}
-	entries := make([]Entry, 0, len(names))
-	for _, base := range names {
+	entries := found[:0]
+	for _, e := range found {
+		if e.Mode == ModeDir {
+			entries = append(entries, e)
+			continue
+		}
 		var stat unix.Stat_t
-		switch err := unix.Fstatat(fd, base, &stat, unix.AT_SYMLINK_NOFOLLOW); {
+		switch err := unix.Fstatat(fd, e.Name, &stat, unix.AT_SYMLINK_NOFOLLOW); {
 		case errors.Is(err, unix.ENOENT): // it has just gone
 			d.seen.lose()
 		case err != nil:
-			return nil, &os.PathError{Op: "stat", Path: path.Join(name, base), Err: err}
+			return nil, &os.PathError{Op: "stat", Path: path.Join(name, e.Name), Err: err}
 		default:
-			e := entryOf(base, &stat)
+			e = entryOf(e.Name, &stat)
 			entries = append(entries, e)
-			if e.Mode.Regular() {
-				d.seen.note(path.Join(name, base), stampOf(&stat))
+			if e.Mode.Regular() && d.seen != nil {
+				d.seen.note(path.Join(name, e.Name), stampOf(&stat))
 			}
 		}
 	}
@@ -129,8 +137,9 @@ func (d *direct) readDir(name string) ([]Entry, error) {
 	return entries, nil
 }
 
-// namesIn returns what is in an open directory, in any order.
-func namesIn(fd int) (names []string, err error) {
+// entriesIn returns what is in an open directory, in any order. Of what it does not know
+// for a directory it tells the name only.
+func entriesIn(fd int) (entries []Entry, err error) {
 	var buf [8 << 10]byte
 	for {
 		n, err := unix.ReadDirent(fd, buf[:])
@@ -139,11 +148,32 @@ func namesIn(fd int) (names []string, err error) {
 		case err != nil:
 			return nil, err
 		case n == 0:
-			return names, nil
+			return entries, nil
 		default:
-			_, _, names = unix.ParseDirent(buf[:n], -1, names)
+			entries = appendEntries(slices.Grow(entries, n/usualDirent), buf[:n])
 		}
 	}
+}
+
+// usualDirent is what an entry with a name of usual length takes of what getdents returns.
+const usualDirent = 32
+
+// appendEntries appends the entries that getdents has returned.
+func appendEntries(entries []Entry, dirents []byte) []Entry {
+	for len(dirents) > 0 {
+		one := dirents[:binary.NativeEndian.Uint16(dirents[unsafe.Offsetof(unix.Dirent{}.Reclen):])]
+		dirents = dirents[len(one):]
+		name, _, _ := bytes.Cut(one[unsafe.Offsetof(unix.Dirent{}.Name):], []byte{0})
+		if binary.NativeEndian.Uint64(one) == 0 || string(name) == "." || string(name) == ".." { // no file has inode 0
+			continue
+		}
+		e := Entry{Name: string(name), Mode: ModeOther, Size: -1}
+		if one[unsafe.Offsetof(unix.Dirent{}.Type)] == unix.DT_DIR { // which not every file system tells
+			e.Mode = ModeDir
+		}
+		entries = append(entries, e)
+	}
+	return entries
 }
 
 // Stamps returns the stamps of paths below a directory, or of full names if that is

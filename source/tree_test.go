@@ -1,7 +1,9 @@
 package source_test
 
 import (
+	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -146,6 +148,39 @@ executable file x.sh "y"`
 		}
 		if _, err := tree.ReadFile("a"); err != nil {
 			t.Errorf("the target of a deleted link: %v", err)
+		}
+	}
+}
+
+// TestDiskListsLargeDirectories holds that a directory is listed whole however often the
+// system has to be asked.
+func TestDiskListsLargeDirectories(t *testing.T) {
+	var files []sourcetest.File
+	want := map[string]source.Mode{}
+	for i := range 500 {
+		base := fmt.Sprintf("%03d%s", i, strings.Repeat("n", i%200))
+		switch i % 4 {
+		case 0:
+			files = append(files, sourcetest.File{Path: path.Join("all", base, "below")})
+			want[base] = source.ModeDir
+		case 1:
+			files = append(files, sourcetest.File{Path: path.Join("all", base), Content: "000", Mode: source.ModeSymlink})
+			want[base] = source.ModeSymlink
+		case 2:
+			files = append(files, sourcetest.File{Path: path.Join("all", base), Mode: source.ModeExecutable})
+			want[base] = source.ModeExecutable
+		default:
+			files = append(files, sourcetest.File{Path: path.Join("all", base)})
+			want[base] = source.ModeFile
+		}
+	}
+	entries, err := disk(t, files).ReadDir("all")
+	if err != nil || len(entries) != len(want) {
+		t.Fatalf("%d entries instead of %d: %v", len(entries), len(want), err)
+	}
+	for _, e := range entries {
+		if mode, ok := want[e.Name]; !ok || e.Mode != mode || (e.Size == -1) != (mode == source.ModeDir) {
+			t.Errorf("%q is a %s of %d bytes", e.Name, e.Mode, e.Size)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package source
 import (
 	"errors"
 	"io/fs"
-	"path"
 )
 
 // Walk calls fn for every entry below dir, depth first and sorted by name; a
@@ -24,7 +23,10 @@ func walk(t Tree, dir string, fn func(string, Entry) error) error {
 		return err
 	}
 	for _, e := range entries {
-		p := path.Join(dir, e.Name)
+		p := e.Name
+		if dir != "." {
+			p = dir + "/" + e.Name
+		}
 		err := fn(p, e)
 		if errors.Is(err, fs.SkipDir) {
 			if e.Mode != ModeDir {

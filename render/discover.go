@@ -96,13 +96,13 @@ func (d *discovery) walk(dir string) error {
 		switch inside := whole[path.Dir(name)]; {
 		case e.Mode != source.ModeDir:
 			d.files = append(d.files, found{path: name, mode: e.Mode})
-			d.taken[name] = d.taken[name] || inside
+			if inside {
+				d.taken[name] = true
+			}
 		case e.Name == ".git":
 			return fs.SkipDir
-		case inside:
+		case inside, !d.compose(name) && d.taken[name]:
 			whole[name] = true
-		default:
-			whole[name] = !d.compose(name) && d.taken[name]
 		}
 		return nil
 	})

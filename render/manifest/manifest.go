@@ -180,7 +180,7 @@ func (w *walker) file(name string) error {
 	var others []resource.Document
 	for _, doc := range docs {
 		if _, ok := resource.IsKubernetes(doc.Root); ok {
-			objects = append(objects, objectsOf(file, doc)...)
+			objects = appendObjects(objects, file, doc)
 		} else {
 			others = append(others, doc)
 		}
@@ -232,8 +232,8 @@ func mayHoldObjects(content []byte) bool {
 		bytes.IndexByte(content, '\\') >= 0
 }
 
-// objectsOf returns the resources of a document.
-func objectsOf(file *source.File, doc resource.Document) (all []*resource.Resource) {
+// appendObjects appends the resources of a document.
+func appendObjects(all []*resource.Resource, file *source.File, doc resource.Document) []*resource.Resource {
 	for _, o := range resource.Objects(doc) {
 		all = append(all, &resource.Resource{
 			ID: o.ID, Root: o.Root,

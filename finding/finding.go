@@ -182,12 +182,13 @@ func Sort(all []*Finding) {
 		if c := cmp.Compare(a.Location.Span.Start, b.Location.Span.Start); c != 0 {
 			return c
 		}
-		return cmp.Or(
-			cmp.Compare(a.Rule.ID, b.Rule.ID),
-			cmp.Compare(a.Fingerprint, b.Fingerprint),
-			slices.Compare(a.Via, b.Via),
-			cmp.Compare(a.Message, b.Message),
-		)
+		if c := cmp.Compare(a.Rule.ID, b.Rule.ID); c != 0 {
+			return c
+		}
+		if c := cmp.Compare(a.Fingerprint, b.Fingerprint); c != 0 {
+			return c
+		}
+		return cmp.Or(slices.Compare(a.Via, b.Via), cmp.Compare(a.Message, b.Message))
 	})
 }
 
@@ -209,7 +210,7 @@ func ByCause(sorted []*Finding) []*Finding {
 	}
 	byCause := make(map[string]*Finding, len(sorted))
 	byPlace := make(map[place]*Finding, len(sorted))
-	var out []*Finding
+	out := slices.Grow([]*Finding(nil), len(sorted)) // nil if there are none
 	for _, f := range sorted {
 		same := place{f.Fingerprint, f.path(), f.Location.Span.Start}
 		one := byCause[f.Cause]

@@ -143,7 +143,7 @@ func (s *Scanner) Run(ctx context.Context, tree source.Tree, dir string) (*Resul
 		return nil, err
 	}
 	result := &Result{Skipped: skipped}
-	files := map[string]bool{}
+	files := make(map[string]bool, len(units))
 	for i, unit := range units {
 		result.add(unit, rendered[i], judged[i])
 		if s.Fixer != nil && sets[i] != nil {
@@ -465,8 +465,7 @@ func marked(resources []*resource.Resource) (files []*source.File) {
 // makes every file appear once: as used, or as passed over.
 func (r *Result) finish(used map[string]bool) {
 	finding.Sort(r.Findings)
-	r.All = slices.Clone(r.Findings)
-	r.Findings = finding.ByCause(r.Findings)
+	r.All, r.Findings = r.Findings, finding.ByCause(r.Findings)
 	slices.Sort(r.Errors)
 	render.SortProblems(r.Problems)
 	r.Problems = slices.CompactFunc(r.Problems, func(a, b render.Problem) bool { return a == b })

@@ -12,11 +12,13 @@ import (
 )
 
 const (
-	// A heap grows by percent before it is collected; a small one by up to maxPercent,
-	// as long as it stays within the room. What a process allocates to get going stays or
+	// A heap grows by percent before it is collected, or until it fills the room; one that
+	// is less than little by littlePercent. What a process allocates to get going stays or
 	// is followed by its end, so that looking through it sooner is a fifth of the processor
-	// time of a short scan.
-	percent, maxPercent = 100, 400
+	// time of a short scan. What has more than a little in use will have much more.
+	percent       = 100
+	littlePercent = 400
+	little        = 6 << 20
 
 	// Usual is the room of most work, in bytes, and Wide that of work on which somebody
 	// waits and which makes much garbage of little, as verification does.
@@ -72,9 +74,9 @@ func afterCollection(p setting) {
 
 // settingFor returns the setting for so many bytes in use.
 func settingFor(live, room int64) setting {
-	p := setting{maxPercent, firstLimit(room)}
-	if live > 0 {
-		p.percent = int(min(max((room-live)*100/live, percent), maxPercent))
+	p := setting{littlePercent, firstLimit(room)}
+	if live >= little {
+		p.percent = int(max((room-live)*100/live, percent))
 	}
 	switch {
 	case live > usualShare:

@@ -11,8 +11,9 @@ func TestSettingFor(t *testing.T) {
 		live int64
 		want setting
 	}{
-		{0, setting{maxPercent, 252 * mb}},
-		{5 * mb, setting{maxPercent, 252 * mb}},
+		{0, setting{littlePercent, 252 * mb}},
+		{5 * mb, setting{littlePercent, 252 * mb}},
+		{7 * mb, setting{1900, 252 * mb}},
 		{35 * mb, setting{300, 252 * mb}},
 		{70 * mb, setting{percent, 252 * mb}},
 		{200 * mb, setting{percent, softLimit}},

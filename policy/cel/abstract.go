@@ -42,6 +42,12 @@ func (a abstract) empty() bool { return a.certainty == several && len(a.list) ==
 
 var nothing = abstract{foreign: true, fails: true}
 
+// typeByName are what the names of types stand for in an expression.
+var typeByName = map[string]ref.Val{
+	"string": types.StringType, "int": types.IntType, "double": types.DoubleType, "bool": types.BoolType,
+	"list": types.ListType, "map": types.MapType, "null_type": types.NullType,
+}
+
 // textCall is what a function of texts gives.
 func textCall(name string, n int, eval func(int) abstract) abstract {
 	out := abstract{}
@@ -54,6 +60,13 @@ func textCall(name string, n int, eval func(int) abstract) abstract {
 		}
 	}
 	switch {
+	case name == overloads.TypeConvertType:
+		v := eval(0)
+		if v.certainty == known {
+			if named := typeByName[v.value.Type().TypeName()]; named != nil {
+				out.certainty, out.value = known, named
+			}
+		}
 	case name == "string" && n == 1 && len(texts) == 1:
 		out.certainty, out.value = known, types.String(texts[0])
 	case n != 2 || len(texts) != 2:

@@ -36,7 +36,8 @@ type expression struct {
 	text        string
 	span        source.Span
 	ast         *ast.AST
-	own, shared []string // the variables that it sees
+	own, shared []string            // the variables that it sees
+	constants   map[string]ast.Expr // what some of its own variables always are
 
 	once    sync.Once // builds the next three; a limited expression has no node
 	node    node
@@ -64,12 +65,13 @@ type text struct {
 
 // compiler turns texts into expressions.
 type compiler struct {
-	env     *environment
-	checked checked         // expressions of the program, which need no check
-	own     []string        // the variables that are declared in the policy
-	shared  []string        // those of the prelude
-	params  *resource.Value // the params that are declared
-	limited bool
+	env       *environment
+	checked   checked             // expressions of the program, which need no check
+	own       []string            // the variables that are declared in the policy
+	constants map[string]ast.Expr // of these, texts, numbers and lists of them
+	shared    []string            // those of the prelude
+	params    *resource.Value     // the params that are declared
+	limited   bool
 }
 
 // compile checks an expression. Errors are policy.FileErrors.
@@ -98,7 +100,7 @@ func (c *compiler) compile(t text, want *cel.Type) (*expression, error) {
 }
 
 func (c *compiler) expression(t text, a *ast.AST, env *environment) *expression {
-	x := &expression{env: env, text: t.expr, span: t.span, ast: a, own: c.own, shared: c.shared}
+	x := &expression{env: env, text: t.expr, span: t.span, ast: a, own: c.own, shared: c.shared, constants: c.constants}
 	x.why = sync.OnceValue(func() *clause { return x.clauseOf(a.Expr(), true, nil) })
 	if c.limited {
 		x.limited = &programs{x.lazily(a.Expr(), forSpeed), x.lazily(a.Expr(), forUnknowns),
@@ -218,6 +220,15 @@ func (c *compiler) checkCalls(t text, a *ast.AST) error {
 		}
 	}))
 	return errors.Join(errs...)
+}
+
+// isFixed reports whether an expression is a literal, or a list of them.
+func isFixed(e ast.Expr) bool {
+	if e.Kind() != ast.ListKind {
+		return e.Kind() == ast.LiteralKind
+	}
+	list := e.AsList()
+	return len(list.OptionalIndices()) == 0 && !slices.ContainsFunc(list.Elements(), func(item ast.Expr) bool { return item.Kind() != ast.LiteralKind })
 }
 
 func isIdent(e ast.Expr, name string) bool { return e.Kind() == ast.IdentKind && e.AsIdent() == name }

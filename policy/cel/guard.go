@@ -183,6 +183,9 @@ func (g *guarding) eval(e ast.Expr, vars *bindings) abstract {
 		if v, ok := vars.find(e.AsIdent()); ok {
 			return v
 		}
+		if named := typeByName[e.AsIdent()]; named != nil {
+			return certainly(named)
+		}
 		return abstract{foreign: e.AsIdent() != "object"}
 	case ast.SelectKind:
 		s := e.AsSelect()

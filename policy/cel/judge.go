@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 
@@ -75,7 +76,8 @@ func (e *Engine) compile(p *policy.Policy, limited bool) (*program, error) {
 	var out program
 	var errs []error
 	out.asks, out.limited = askedBy(p), limited
-	c := compiler{env: e.env, checked: e.checked, limited: limited, params: p.ParamValues(), shared: names(policy.Prelude(p.Platform))}
+	c := compiler{env: e.env, checked: e.checked, limited: limited, params: p.ParamValues(), shared: names(policy.Prelude(p.Platform)),
+		constants: map[string]ast.Expr{}}
 	own := names(p.Variables)
 	add := func(t text, want *cel.Type) *expression {
 		t.file = p.File
@@ -87,6 +89,9 @@ func (e *Engine) compile(p *policy.Policy, limited bool) (*program, error) {
 		c.own = own[:i] // variables see only those above them
 		x := add(text{expr: v.Expression, span: v.Span}, cel.DynType)
 		out.variables = append(out.variables, variable{v.Name, func() (*expression, error) { return x, nil }})
+		if x != nil && isFixed(x.ast.Expr()) {
+			c.constants[v.Name] = x.ast.Expr()
+		}
 	}
 	for i := range p.Relations {
 		out.relations = append(out.relations, e.relation(&p.Relations[i]))

@@ -130,6 +130,11 @@ func (b *builder) ident(id int64, name string) (node, error) {
 func (b *builder) variable(of ast.Expr, name string) node {
 	switch {
 	case b.isGlobal(of, "variables"):
+		if always := b.constants[name]; always != nil {
+			if n, err := b.build(always); err == nil {
+				return n
+			}
+		}
 		if i := slices.Index(b.own, name); i >= 0 {
 			return ownVariable(i)
 		}

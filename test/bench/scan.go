@@ -166,6 +166,17 @@ func (c *corpus) scan(ctx context.Context, policies *setup.Policies) (*scan.Resu
 	return s.Run(ctx, tree, ".")
 }
 
+// remove removes a file, and the directories that have nothing else.
+func (c *corpus) remove(name string) error {
+	err := os.Remove(name)
+	for dir := filepath.Dir(name); err == nil && dir != c.dir; dir = filepath.Dir(dir) {
+		if os.Remove(dir) != nil {
+			break
+		}
+	}
+	return err
+}
+
 // selectJudged removes what a scan passes over, which would cost it nothing,
 // and what no parser reads.
 func (c *corpus) selectJudged(ctx context.Context) error {
@@ -181,7 +192,7 @@ func (c *corpus) selectJudged(ctx context.Context) error {
 		return fmt.Errorf("%s: %s", c.name, result.Errors[0])
 	}
 	for _, s := range result.Skipped {
-		err := os.Remove(filepath.Join(c.dir, filepath.FromSlash(s.Path)))
+		err := c.remove(filepath.Join(c.dir, filepath.FromSlash(s.Path)))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // a file may be skipped for two reasons
 			return err
 		}
@@ -195,7 +206,7 @@ func (c *corpus) selectJudged(ctx context.Context) error {
 			return err
 		}
 		if parseNodes(name) != nil {
-			return os.Remove(name)
+			return c.remove(name)
 		}
 		c.judged = append(c.judged, name)
 		c.size += info.Size()

@@ -5,18 +5,21 @@ import (
 	"regexp/syntax"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // pattern is a regular expression, with texts of which each match holds one: most
 // texts hold none, and to see that takes much less time.
 type pattern struct {
 	literals []string // nil if nothing is known
+	anchored bool     // it begins with ^, so that most texts fail it at once
+	asked    atomic.Uint32
 	dfa      func() *dfa
 	regexp   func() *regexp.Regexp
 }
 
 func (p *pattern) matches(s string) bool {
-	if !p.mayMatch(s) {
+	if !p.suits(s) && !p.mayMatch(s) {
 		return false
 	}
 	if d := p.dfa(); d != nil {
@@ -25,6 +28,13 @@ func (p *pattern) matches(s string) bool {
 		}
 	}
 	return p.regexp().MatchString(s)
+}
+
+// suits reports whether the automaton takes no longer for a text than to look for the
+// literals: one that is asked often enough to be worth making.
+func (p *pattern) suits(s string) bool {
+	const short, few, often = 128, 2, 16
+	return len(s) <= short && (p.anchored || len(p.literals) > few) && (p.asked.Load() >= often || p.asked.Add(1) == often)
 }
 
 func (p *pattern) mayMatch(s string) bool {
@@ -55,10 +65,14 @@ func newPattern(text string) (*pattern, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pattern{literals: literals(parsed)}
+	p := &pattern{literals: literals(parsed), anchored: isAnchored(parsed)}
 	p.dfa = sync.OnceValue(func() *dfa { return newDFA(parsed) })
 	p.regexp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 	return p, nil
+}
+
+func isAnchored(re *syntax.Regexp) bool {
+	return re.Op == syntax.OpBeginText || re.Op == syntax.OpConcat && isAnchored(re.Sub[0])
 }
 
 // literals returns texts of which every match of the expression holds at least

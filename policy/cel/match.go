@@ -34,7 +34,7 @@ func (p *pattern) matches(s string) bool {
 // literals: one that is asked often enough to be worth making.
 func (p *pattern) suits(s string) bool {
 	const short, few, often = 128, 2, 16
-	return len(s) <= short && (p.anchored || len(p.literals) > few) && (p.asked.Load() >= often || p.asked.Add(1) == often)
+	return len(s) <= short && (p.anchored || len(p.literals) > few) && (p.asked.Load() >= often || p.asked.Add(1) == often) && p.dfa() != nil
 }
 
 func (p *pattern) mayMatch(s string) bool {

@@ -27,12 +27,14 @@ const (
 
 	// softLimit is the memory, in bytes, near which garbage is collected more often
 	// than usual. That would cost more and more if much more than usualShare of it
-	// were in use, so that then there is no such limit.
-	softLimit  = 320 << 20
+	// were in use, so that then there is no such limit. It is well above what a scan of
+	// 10,000 manifests has in use: to save a twentieth of its memory takes a sixth of its
+	// time.
+	softLimit  = 380 << 20
 	usualShare = 260 << 20
 )
 
-// firstLimit is the limit while no more than the room is in use. A process whose heap
+// firstLimit is the limit while no more than half of the room is in use. A process whose heap
 // grows fast on a busy machine may be told late of another percentage.
 func firstLimit(room int64) int64 { return min(room*9/5, softLimit) }
 
@@ -81,7 +83,7 @@ func settingFor(live, room int64) setting {
 	switch {
 	case live > usualShare:
 		p.limit = math.MaxInt64
-	case live > room:
+	case live > room/2:
 		p.limit = softLimit
 	}
 	return p

@@ -16,6 +16,7 @@ func TestSettingFor(t *testing.T) {
 		{7 * mb, setting{1900, 252 * mb}},
 		{35 * mb, setting{300, 252 * mb}},
 		{70 * mb, setting{percent, 252 * mb}},
+		{130 * mb, setting{percent, softLimit}},
 		{200 * mb, setting{percent, softLimit}},
 		{300 * mb, setting{percent, math.MaxInt64}},
 	} {

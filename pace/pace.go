@@ -20,40 +20,46 @@ const (
 	littlePercent = 400
 	little        = 6 << 20
 
-	// Usual is the room of most work, in bytes, and Wide that of work on which somebody
-	// waits and which makes much garbage of little, as verification does.
-	Usual = 140 << 20
-	Wide  = 260 << 20
-
-	// softLimit is the memory, in bytes, near which garbage is collected more often
-	// than usual. That would cost more and more if much more than usualShare of it
-	// were in use, so that then there is no such limit. It is well above what a scan of
-	// 10,000 manifests has in use: to save a twentieth of its memory takes a sixth of its
-	// time.
-	softLimit  = 380 << 20
+	// Above usualShare in use, in bytes, there is no limit: near one, garbage would be
+	// collected more and more often.
 	usualShare = 260 << 20
 )
 
-// firstLimit is the limit while no more than half of the room is in use. A process whose heap
-// grows fast on a busy machine may be told late of another percentage.
-func firstLimit(room int64) int64 { return min(room*9/5, softLimit) }
+// Pace is how much a kind of work may let a heap grow. All are bytes.
+type Pace struct {
+	room int64 // what a heap may fill before it is collected
+	// While not half of the room is in use, the process keeps to the first limit: when a
+	// heap grows fast on a busy machine, another percentage may come late.
+	first int64
+	// The limit from then on.
+	most int64
+}
+
+var (
+	// Usual is the pace of most work. Its limit is well above what a scan of 10,000
+	// manifests has in use: to save a twentieth of its memory takes a sixth of its time.
+	Usual = Pace{room: 140 << 20, first: 252 << 20, most: 380 << 20}
+	// Wide is that of work on which somebody waits and which makes much garbage of
+	// little, as verification does.
+	Wide = Pace{room: 260 << 20, first: 320 << 20, most: 320 << 20}
+)
 
 // Set has garbage collected seldom while there is little of it, and keeps large scans
 // within less memory than the usual twice of what they need. It holds for the process.
-// A later call gives it another room. The environment variables of Go's runtime go
+// A later call gives it another pace. The environment variables of Go's runtime go
 // before that.
-func Set(bytes int64) {
-	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" || room.Swap(bytes) != 0 {
+func Set(pace Pace) {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" || current.Swap(&pace) != nil {
 		return
 	}
-	p := settingFor(0, bytes)
-	debug.SetGCPercent(p.percent)
-	debug.SetMemoryLimit(p.limit)
-	afterCollection(p)
+	now := pace.settingFor(0)
+	debug.SetGCPercent(now.percent)
+	debug.SetMemoryLimit(now.limit)
+	afterCollection(now)
 }
 
-// room is that of the process, as the collector is; 0 if nothing was set.
-var room atomic.Int64
+// current is the pace of the process, as the collector is; nil if nothing was set.
+var current atomic.Pointer[Pace]
 
 // setting is what the collector was told.
 type setting struct {
@@ -61,32 +67,32 @@ type setting struct {
 	limit   int64
 }
 
-func afterCollection(p setting) {
-	runtime.AddCleanup(new([16]byte), func(old setting) {
-		p := settingFor(inUse(), room.Load())
-		if p.percent != old.percent { // both stop everything for a moment
-			debug.SetGCPercent(p.percent)
+func afterCollection(was setting) {
+	runtime.AddCleanup(new([16]byte), func(was setting) {
+		now := current.Load().settingFor(inUse())
+		if now.percent != was.percent { // both stop everything for a moment
+			debug.SetGCPercent(now.percent)
 		}
-		if p.limit != old.limit {
-			debug.SetMemoryLimit(p.limit)
+		if now.limit != was.limit {
+			debug.SetMemoryLimit(now.limit)
 		}
-		afterCollection(p)
-	}, p)
+		afterCollection(now)
+	}, was)
 }
 
 // settingFor returns the setting for so many bytes in use.
-func settingFor(live, room int64) setting {
-	p := setting{littlePercent, firstLimit(room)}
+func (p *Pace) settingFor(live int64) setting {
+	s := setting{littlePercent, p.first}
 	if live >= little {
-		p.percent = int(max((room-live)*100/live, percent))
+		s.percent = int(max((p.room-live)*100/live, percent))
 	}
 	switch {
 	case live > usualShare:
-		p.limit = math.MaxInt64
-	case live > room/2:
-		p.limit = softLimit
+		s.limit = math.MaxInt64
+	case live > p.room/2:
+		s.limit = p.most
 	}
-	return p
+	return s
 }
 
 // inUse returns the bytes that the last collection has found to be in use.

@@ -16,11 +16,11 @@ func TestSettingFor(t *testing.T) {
 		{7 * mb, setting{1900, 252 * mb}},
 		{35 * mb, setting{300, 252 * mb}},
 		{70 * mb, setting{percent, 252 * mb}},
-		{130 * mb, setting{percent, softLimit}},
-		{200 * mb, setting{percent, softLimit}},
+		{130 * mb, setting{percent, 380 * mb}},
+		{200 * mb, setting{percent, 380 * mb}},
 		{300 * mb, setting{percent, math.MaxInt64}},
 	} {
-		if got := settingFor(tt.live, Usual); got != tt.want {
+		if got := Usual.settingFor(tt.live); got != tt.want {
 			t.Errorf("with %d MB in use it is %+v, want %+v", tt.live/mb, got, tt.want)
 		}
 	}

@@ -21,8 +21,9 @@ const (
 	little        = 6 << 20
 
 	// Above usualShare in use, in bytes, there is no limit: near one, garbage would be
-	// collected more and more often.
-	usualShare = 260 << 20
+	// collected more and more often. The heap grows by manyPercent instead.
+	usualShare  = 260 << 20
+	manyPercent = 60
 )
 
 // Pace is how much a kind of work may let a heap grow. All are bytes.
@@ -88,7 +89,7 @@ func (p *Pace) settingFor(live int64) setting {
 	}
 	switch {
 	case live > usualShare:
-		s.limit = math.MaxInt64
+		s.limit, s.percent = math.MaxInt64, manyPercent
 	case live > p.room/2:
 		s.limit = p.most
 	}

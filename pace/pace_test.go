@@ -18,7 +18,7 @@ func TestSettingFor(t *testing.T) {
 		{70 * mb, setting{percent, 252 * mb}},
 		{130 * mb, setting{percent, 380 * mb}},
 		{200 * mb, setting{percent, 380 * mb}},
-		{300 * mb, setting{percent, math.MaxInt64}},
+		{300 * mb, setting{manyPercent, math.MaxInt64}},
 	} {
 		if got := Usual.settingFor(tt.live); got != tt.want {
 			t.Errorf("with %d MB in use it is %+v, want %+v", tt.live/mb, got, tt.want)

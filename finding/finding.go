@@ -170,26 +170,30 @@ func (f *Finding) ShortID() string {
 // order does not depend on the one before, unless findings are alike in all
 // that is shown.
 func Sort(all []*Finding) {
-	slices.SortStableFunc(all, func(a, b *Finding) int {
-		if c := cmp.Compare(b.Severity, a.Severity); c != 0 {
+	if !slices.IsSortedFunc(all, inOrder) { // as those are that were sorted before
+		slices.SortStableFunc(all, inOrder)
+	}
+}
+
+func inOrder(a, b *Finding) int {
+	if c := cmp.Compare(b.Severity, a.Severity); c != 0 {
+		return c
+	}
+	if a.Location.File != b.Location.File {
+		if c := cmp.Compare(a.path(), b.path()); c != 0 {
 			return c
 		}
-		if a.Location.File != b.Location.File {
-			if c := cmp.Compare(a.path(), b.path()); c != 0 {
-				return c
-			}
-		}
-		if c := cmp.Compare(a.Location.Span.Start, b.Location.Span.Start); c != 0 {
-			return c
-		}
-		if c := cmp.Compare(a.Rule.ID, b.Rule.ID); c != 0 {
-			return c
-		}
-		if c := cmp.Compare(a.Fingerprint, b.Fingerprint); c != 0 {
-			return c
-		}
-		return cmp.Or(slices.Compare(a.Via, b.Via), cmp.Compare(a.Message, b.Message))
-	})
+	}
+	if c := cmp.Compare(a.Location.Span.Start, b.Location.Span.Start); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.Rule.ID, b.Rule.ID); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.Fingerprint, b.Fingerprint); c != 0 {
+		return c
+	}
+	return cmp.Or(slices.Compare(a.Via, b.Via), cmp.Compare(a.Message, b.Message))
 }
 
 func (f *Finding) path() string {

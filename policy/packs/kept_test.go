@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-dev/holdfast/policy/packs"
 	"github.com/holdfast-dev/holdfast/resource"
 	"github.com/holdfast-dev/holdfast/setup"
+	"github.com/holdfast-dev/holdfast/source"
 )
 
 func TestKeptIsCurrent(t *testing.T) {
@@ -97,5 +98,51 @@ func TestKeptJudgesAlike(t *testing.T) {
 	}
 	if passedOver == 0 {
 		t.Error("no guard has kept a policy from being asked")
+	}
+}
+
+// TestMissingIsJudgedOnce holds that the outcome for what has none of a policy's keys is
+// kept for all objects of its shape, and for no others.
+func TestMissingIsJudgedOnce(t *testing.T) {
+	indexed, err := packs.Indexed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := cel.New(indexed...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failures := func(pod string) []policy.Failure {
+		docs, err := resource.ParseYAML(source.NewFile("pod.yaml", []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: "+pod+"\n")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &resource.Resource{ID: resource.Objects(docs[0])[0].ID, Root: docs[0].Root}
+		for _, result := range engine.Evaluate(context.Background(), nil, r, resource.NewSet([]*resource.Resource{r}), policy.Declared) {
+			if result.Policy.ID == "HF-K8S-019" {
+				return result.Failures
+			}
+		}
+		t.Fatal("the policy does not apply")
+		return nil
+	}
+	first, second := failures("{containers: [{name: a}]}"), failures("{containers: [{name: b, image: c}]}")
+	if len(first) != 1 || len(second) != 1 || &first[0].Path[0] != &second[0].Path[0] {
+		t.Errorf("two of a shape are judged by themselves: %v, %v", first, second)
+	}
+	for pod, want := range map[string]int{
+		"{containers: [{name: a}, {name: b}]}":                   2,
+		"{containers: [{name: a}], initContainers: [{name: b}]}": 2,
+		"{containers: []}": 0,
+		"{containers: [{name: a, securityContext: {readOnlyRootFilesystem: true}}]}":            0,
+		"{os: {name: windows}, containers: [{name: a}]}":                                        0,
+		"{containers: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}]}":                 5, // no outcome is kept
+		"{containers: [{name: a}, {name: b, securityContext: {readOnlyRootFilesystem: true}}]}": 1,
+	} {
+		for range 2 {
+			if got := failures(pod); len(got) != want {
+				t.Errorf("%s: %v", pod, got)
+			}
+		}
 	}
 }

@@ -41,7 +41,8 @@ func newApplicable(policies []*compiled, g *guards) *applicable {
 // asked returns the places of the policies that may have to be evaluated for a
 // subject; room is memory for that.
 func (a *applicable) asked(s *subject, room keySet) keySet {
-	asked := append(room[:0], a.open...)
+	asked := room[:0]
+	asked = append(asked, a.open...)
 	if s.gone() || s.unknowns { // whose keys are not known
 		for i := range a.policies {
 			asked = asked.with(i)

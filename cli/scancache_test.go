@@ -4,6 +4,7 @@ package cli_test
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -87,16 +88,34 @@ func runScan(t *testing.T, args ...string) written {
 	return written{elapsed.ReplaceAllString(out.String(), " in TIME"), code}
 }
 
+// age makes the entries of the cache so old that it is noted when they are used.
+func age(t *testing.T) {
+	t.Helper()
+	old := time.Now().Add(-24 * time.Hour)
+	dir := entriesDir(t)
+	all, _ := os.ReadDir(dir)
+	for _, e := range all {
+		if err := os.Chtimes(filepath.Join(dir, e.Name()), old, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func entriesDir(t *testing.T) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(cache, "holdfast", "scans")
+}
+
 // entries returns when the entries of the cache were last used, by their inodes. One
 // that is used keeps its inode, and one that is made anew has another.
 func entries(t *testing.T) map[uint64]time.Time {
 	t.Helper()
 	found := map[uint64]time.Time{}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, _ := os.ReadDir(filepath.Join(cache, "holdfast", "scans"))
+	all, _ := os.ReadDir(entriesDir(t))
 	for _, e := range all {
 		if info, err := e.Info(); err == nil {
 			found[info.Sys().(*syscall.Stat_t).Ino] = info.ModTime()
@@ -108,6 +127,7 @@ func entries(t *testing.T) map[uint64]time.Time {
 // replayed scans, and reports whether an answer was used that was there before.
 func replayed(t *testing.T, args ...string) (written, bool) {
 	t.Helper()
+	age(t)
 	before := entries(t)
 	got := runScan(t, args...)
 	for inode, used := range entries(t) {

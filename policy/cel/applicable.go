@@ -14,13 +14,17 @@ type applicable struct {
 	policies []*compiled
 	guarded  []policy.Result // of each if its guard keeps it
 	open     keySet          // those without a guard, by their places
-	byKey    []keySet        // those whose guard a key opens, by the number of the key; nil for none
+	opened   []keySet        // those whose guard a key opens, the first for all keys that open none
+	byKey    []uint16        // where that is in opened, by the number of the key
 	byShape  sync.Map        // shape → outcomes
 }
 
 func newApplicable(policies []*compiled, g *guards) *applicable {
-	a := &applicable{policies: policies, guarded: make([]policy.Result, len(policies)), byKey: make([]keySet, len(g.number))}
-	a.open = make(keySet, (len(policies)+63)/64)
+	a := &applicable{policies: policies, guarded: make([]policy.Result, len(policies))}
+	if len(policies) == 0 { // as of most of the kinds that anybody may make up
+		return a
+	}
+	a.open, a.opened, a.byKey = make(keySet, (len(policies)+63)/64), make([]keySet, 1), make([]uint16, len(g.number))
 	for i, c := range policies {
 		keys, verdict := c.passes, policy.Pass
 		if len(c.skips) > 0 {
@@ -32,7 +36,12 @@ func newApplicable(policies []*compiled, g *guards) *applicable {
 			continue
 		}
 		for key := range keys.all {
-			a.byKey[key] = a.byKey[key].with(i)
+			if a.byKey[key] == 0 {
+				a.byKey[key] = uint16(len(a.opened)) //nolint:gosec // the index of policies has some thousand keys
+				a.opened = append(a.opened, nil)
+			}
+			at := &a.opened[a.byKey[key]]
+			*at = at.with(i)
 		}
 	}
 	return a
@@ -50,7 +59,7 @@ func (a *applicable) asked(s *subject, room keySet) keySet {
 		return asked
 	}
 	for key := range s.keys.all {
-		for i, word := range a.byKey[key] {
+		for i, word := range a.opened[a.byKey[key]] {
 			asked[i] |= word
 		}
 	}

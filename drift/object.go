@@ -149,8 +149,8 @@ func plain(v *resource.Value) any {
 	if v == nil {
 		return nil
 	}
-	if v.Unknown != "" {
-		return "(not known: " + v.Unknown + ")"
+	if v.Unknown() != "" {
+		return "(not known: " + v.Unknown() + ")"
 	}
 	switch v.Kind {
 	case resource.Bool:
@@ -158,7 +158,7 @@ func plain(v *resource.Value) any {
 	case resource.Int:
 		return v.Int
 	case resource.Float:
-		return v.Float
+		return v.Float()
 	case resource.String:
 		return v.Str
 	case resource.List:

@@ -12,7 +12,7 @@ func Equal(a, b *resource.Value) bool {
 	if a == b || a == nil || b == nil {
 		return a == b
 	}
-	if a.Unknown != "" || b.Unknown != "" || a.Kind != b.Kind {
+	if a.Unknown() != "" || b.Unknown() != "" || a.Kind != b.Kind {
 		return bytes.Equal(resource.EncodeJSON(a), resource.EncodeJSON(b))
 	}
 	switch a.Kind {

@@ -51,12 +51,12 @@ func anyOf(list *resource.Value, ask func(*resource.Value) Answer) (out Answer) 
 	if list == nil {
 		return no
 	}
-	if list.Unknown != "" {
-		return unknown(list.Unknown)
+	if list.Unknown() != "" {
+		return unknown(list.Unknown())
 	}
 	for _, item := range list.Items {
-		one := unknown(item.Unknown)
-		if item.Unknown == "" {
+		one := unknown(item.Unknown())
+		if item.Unknown() == "" {
 			one = ask(item)
 		}
 		if one.Yes {
@@ -116,8 +116,8 @@ func effect(statement *resource.Value, want string) Answer {
 	switch {
 	case e == nil:
 		return no
-	case e.Unknown != "":
-		return unknown(e.Unknown)
+	case e.Unknown() != "":
+		return unknown(e.Unknown())
 	}
 	return Answer{Yes: e.Str == want, Because: e}
 }
@@ -129,7 +129,7 @@ func names(statement *resource.Value, action string) Answer {
 	}
 	named := anyOf(statement.Get("actions"), covers)
 	others := statement.Get("notActions")
-	if others == nil || others.Unknown == "" && len(others.Items) == 0 {
+	if others == nil || others.Unknown() == "" && len(others.Items) == 0 {
 		return named
 	}
 	rest := not(anyOf(others, covers))
@@ -141,8 +141,8 @@ func names(statement *resource.Value, action string) Answer {
 
 // asStatement calls ask, if the statement is known.
 func asStatement(statement *resource.Value, ask func() Answer) Answer {
-	if statement.Unknown != "" {
-		return unknown(statement.Unknown)
+	if statement.Unknown() != "" {
+		return unknown(statement.Unknown())
 	}
 	return ask()
 }
@@ -173,7 +173,7 @@ func allowed(statements *resource.Value, action string, grants func(*resource.Va
 }
 
 func denies(s *resource.Value, action string) Answer {
-	if conditions := s.Get("conditions"); conditions != nil && (conditions.Unknown != "" || len(conditions.Items) > 0) {
+	if conditions := s.Get("conditions"); conditions != nil && (conditions.Unknown() != "" || len(conditions.Items) > 0) {
 		return no
 	}
 	if effect(s, "Deny") == no || names(s, action) == no {
@@ -188,7 +188,7 @@ func denies(s *resource.Value, action string) Answer {
 // made is that of one resource.
 func Everywhere(statement *resource.Value) Answer {
 	return asStatement(statement, func() Answer {
-		if others := statement.Get("notResources"); others != nil && (others.Unknown != "" || len(others.Items) > 0) {
+		if others := statement.Get("notResources"); others != nil && (others.Unknown() != "" || len(others.Items) > 0) {
 			return yes(others)
 		}
 		return anyOf(statement.Get("resources"), func(r *resource.Value) Answer { return is(r, wide) })

@@ -138,8 +138,8 @@ var ways = []way{
 // as a whole, as "*" and "iam:*" do, is none of them: there is nothing left to
 // escalate to. Nor is code that "lambda:*" gives away with all else of the service.
 func Escalations(statements *resource.Value) (out []Escalation) {
-	if statements.Unknown != "" {
-		return []Escalation{{Unknown: statements.Unknown}}
+	if statements.Unknown() != "" {
+		return []Escalation{{Unknown: statements.Unknown()}}
 	}
 	if !slices.ContainsFunc(statements.Items, mayBeOfWays) {
 		return nil
@@ -195,15 +195,15 @@ var services = sync.OnceValue(func() map[string]bool {
 // about services from which none does.
 func mayBeOfWays(s *resource.Value) bool {
 	actions, others := s.Get("actions"), s.Get("notActions")
-	if s.Unknown != "" || others != nil && (others.Unknown != "" || len(others.Items) > 0) {
+	if s.Unknown() != "" || others != nil && (others.Unknown() != "" || len(others.Items) > 0) {
 		return true
 	}
 	if actions == nil {
 		return false
 	}
-	return actions.Unknown != "" || slices.ContainsFunc(actions.Items, func(pattern *resource.Value) bool {
+	return actions.Unknown() != "" || slices.ContainsFunc(actions.Items, func(pattern *resource.Value) bool {
 		service, _, ok := strings.Cut(pattern.Str, ":")
-		return pattern.Unknown != "" || !ok || strings.ContainsAny(service, "*?") || services()[strings.ToLower(service)]
+		return pattern.Unknown() != "" || !ok || strings.ContainsAny(service, "*?") || services()[strings.ToLower(service)]
 	})
 }
 

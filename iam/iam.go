@@ -34,17 +34,17 @@ import (
 // string was taken. The values that it is told of occur once in what is returned.
 func Statements(doc *resource.Value, origin func(*resource.Value, resource.Path)) *resource.Value {
 	n := normaliser{origin: origin}
-	if doc.Unknown != "" {
+	if doc.Unknown() != "" {
 		return n.leaf(doc, nil)
 	}
 	at := resource.Path{resource.Key("Statement")}
 	all := doc.Get("Statement")
-	if all != nil && all.Unknown != "" {
+	if all != nil && all.Unknown() != "" {
 		return n.leaf(all, at)
 	}
 	out := n.list(at)
 	n.each(all, at, func(one *resource.Value, at resource.Path) {
-		if one.Unknown != "" || one.Kind == resource.Map {
+		if one.Unknown() != "" || one.Kind == resource.Map {
 			out.Items = append(out.Items, n.statement(one, at))
 		}
 	})
@@ -88,8 +88,8 @@ func (n normaliser) step(at resource.Path, s resource.Step) resource.Path {
 // each calls do for the items of a list, or for what stands in the place of one.
 func (n normaliser) each(v *resource.Value, at resource.Path, do func(*resource.Value, resource.Path)) {
 	switch {
-	case v == nil || v.Kind == resource.Null && v.Unknown == "":
-	case v.Kind == resource.List && v.Unknown == "":
+	case v == nil || v.Kind == resource.Null && v.Unknown() == "":
+	case v.Kind == resource.List && v.Unknown() == "":
 		for i, item := range v.Items {
 			do(item, n.step(at, resource.Index(i)))
 		}
@@ -99,7 +99,7 @@ func (n normaliser) each(v *resource.Value, at resource.Path, do func(*resource.
 }
 
 func (n normaliser) statement(s *resource.Value, at resource.Path) *resource.Value {
-	if s.Unknown != "" {
+	if s.Unknown() != "" {
 		return n.leaf(s, at)
 	}
 	out := n.noted(&resource.Value{Kind: resource.Map, Span: s.Span}, at)
@@ -124,7 +124,7 @@ func (n normaliser) statement(s *resource.Value, at resource.Path) *resource.Val
 
 // texts returns a list of what is one or several.
 func (n normaliser) texts(v *resource.Value, at resource.Path) *resource.Value {
-	if v != nil && v.Unknown != "" {
+	if v != nil && v.Unknown() != "" {
 		return n.leaf(v, at)
 	}
 	out := n.list(at)
@@ -133,7 +133,7 @@ func (n normaliser) texts(v *resource.Value, at resource.Path) *resource.Value {
 }
 
 func (n normaliser) principals(v *resource.Value, at resource.Path) *resource.Value {
-	if v != nil && v.Unknown != "" {
+	if v != nil && v.Unknown() != "" {
 		return n.leaf(v, at)
 	}
 	out := n.list(at)
@@ -151,7 +151,7 @@ func (n normaliser) principals(v *resource.Value, at resource.Path) *resource.Va
 }
 
 func (n normaliser) conditions(v *resource.Value, at resource.Path) *resource.Value {
-	if v != nil && v.Unknown != "" {
+	if v != nil && v.Unknown() != "" {
 		return n.leaf(v, at)
 	}
 	out := n.list(at)
@@ -160,7 +160,7 @@ func (n normaliser) conditions(v *resource.Value, at resource.Path) *resource.Va
 	}
 	for _, test := range v.Fields {
 		at := n.step(at, resource.Key(test.Key))
-		if test.Value.Unknown != "" {
+		if test.Value.Unknown() != "" {
 			out.Items = append(out.Items, n.leaf(test.Value, at))
 			continue
 		}

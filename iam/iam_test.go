@@ -23,7 +23,7 @@ func document(t testing.TB, text string) *resource.Value {
 
 func forget(v *resource.Value) {
 	if v.Kind == resource.String && v.Str == "?" {
-		*v = resource.Value{Unknown: "known after apply"}
+		*v = *resource.NewUnknown("known after apply", source.Span{})
 	}
 	for _, item := range v.Items {
 		forget(item)
@@ -36,7 +36,7 @@ func forget(v *resource.Value) {
 // write returns a value in short.
 func write(v *resource.Value) string {
 	switch {
-	case v.Unknown != "":
+	case v.Unknown() != "":
 		return "?"
 	case v.Kind == resource.List:
 		var all []string
@@ -289,7 +289,7 @@ func FuzzStatements(f *testing.F) {
 func TestPrincipalKnownInPart(t *testing.T) {
 	for prefix, want := range map[string]bool{"arn:aws:iam::": false, "": true, "*": true} {
 		id := resource.NewUnknown("known later", source.Span{})
-		id.Extra = &resource.Extra{Prefix: prefix}
+		id.Amend().Prefix = prefix
 		doc := resource.NewMap(source.Span{}).Put("Statement", resource.NewMap(source.Span{}).
 			Put("Effect", resource.NewText("Allow", source.Span{})).
 			Put("Principal", resource.NewMap(source.Span{}).Put("AWS", id)))

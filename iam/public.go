@@ -11,7 +11,7 @@ import (
 func Public(statement *resource.Value) Answer {
 	return asStatement(statement, func() Answer {
 		granted := anyOf(statement.Get("principals"), anybody)
-		if others := statement.Get("notPrincipals"); others != nil && (others.Unknown != "" || len(others.Items) > 0) {
+		if others := statement.Get("notPrincipals"); others != nil && (others.Unknown() != "" || len(others.Items) > 0) {
 			granted = yes(others)
 		}
 		return both(effect(statement, "Allow"), granted)
@@ -23,8 +23,8 @@ func anybody(principal *resource.Value) Answer {
 	if strings.Trim(id.Prefix(), "*") != "" {
 		return no // it is the ARN of somebody
 	}
-	if id.Unknown != "" {
-		return unknown(id.Unknown)
+	if id.Unknown() != "" {
+		return unknown(id.Unknown())
 	}
 	switch principal.Get("type").Text() {
 	case "*", "AWS":
@@ -78,11 +78,11 @@ func restricts(condition *resource.Value) Answer {
 		return no
 	}
 	values := condition.Get("values")
-	if values.Unknown != "" {
+	if values.Unknown() != "" {
 		return yes(values)
 	}
 	for _, v := range values.Items {
-		if v.Unknown == "" && anything(test, v.Str) {
+		if v.Unknown() == "" && anything(test, v.Str) {
 			return no
 		}
 	}

@@ -19,10 +19,15 @@ func NewInt(n int64, span source.Span) *Value {
 	return &Value{Kind: Int, Int: n, Str: strconv.FormatInt(n, 10), Span: span}
 }
 
+// NewFloat returns a number with the text that it is written as, which stands at span.
+func NewFloat(f float64, text string, span source.Span) *Value {
+	return &Value{Kind: Float, Str: text, Span: span, Extra: &Extra{Float: f}}
+}
+
 // NewUnknown returns a value that stands at span and is not known, with the
 // reason, which is not empty.
 func NewUnknown(reason string, span source.Span) *Value {
-	return &Value{Kind: String, Unknown: reason, Span: span}
+	return &Value{Kind: String, Span: span, Extra: &Extra{Unknown: reason}}
 }
 
 // NewList returns the list of items. Without a span of its own it has that from

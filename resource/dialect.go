@@ -28,7 +28,7 @@ func (d Dialect) resolve(v *Value, s string) {
 // key returns the key that a scalar is.
 func (d Dialect) key(v *Value) (string, bool) {
 	if d == YAML12 {
-		known := v.Kind != Null && v.Kind < List && (v.Kind != Float || !notFinite(v.Float))
+		known := v.Kind != Null && v.Kind < List && (v.Kind != Float || !notFinite(v.Float()))
 		return v.Str, known
 	}
 	return keyString(v)

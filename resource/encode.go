@@ -14,7 +14,7 @@ import (
 func EncodeJSON(v *Value) []byte { return appendJSON(nil, v) }
 
 func appendJSON(b []byte, v *Value) []byte {
-	if v == nil || v.Unknown != "" {
+	if v == nil || v.Unknown() != "" {
 		return append(b, "null"...)
 	}
 	switch v.Kind {
@@ -23,7 +23,7 @@ func appendJSON(b []byte, v *Value) []byte {
 	case Int:
 		return strconv.AppendInt(b, v.Int, 10)
 	case Float:
-		return appendFloat(b, v.Float)
+		return appendFloat(b, v.Float())
 	case String:
 		return appendString(b, v.Str)
 	case List:
@@ -108,7 +108,7 @@ func appendString(b []byte, s string) []byte {
 // ToAny returns the value as Kubernetes libraries hold it: map[string]any, []any,
 // string, int64, float64, bool and nil. Values that are not known become nil.
 func ToAny(v *Value) any {
-	if v == nil || v.Unknown != "" {
+	if v == nil || v.Unknown() != "" {
 		return nil
 	}
 	switch v.Kind {
@@ -117,7 +117,7 @@ func ToAny(v *Value) any {
 	case Int:
 		return v.Int
 	case Float:
-		return v.Float
+		return v.Float()
 	case String:
 		return v.Str
 	case List:
@@ -162,7 +162,7 @@ func (b *anyBuilder) value(x any) *Value {
 		v.setInt(int64(x))
 	case uint64:
 		if v.setInt(int64(x)); x > math.MaxInt64 {
-			v.Kind, v.Int, v.Float, v.Str = Float, 0, float64(x), strconv.FormatUint(x, 10)
+			*v = *NewFloat(float64(x), strconv.FormatUint(x, 10), v.Span)
 		}
 	case float64:
 		v.setFloat(x)
@@ -186,7 +186,7 @@ func (b *anyBuilder) value(x any) *Value {
 	case map[string]string:
 		v.Kind, v.Fields = Map, sortedMap(b, x)
 	default:
-		v.Unknown = "its type has no notation in JSON"
+		v.Amend().Unknown = "its type has no notation in JSON"
 	}
 	return v
 }
@@ -198,7 +198,7 @@ func (b *anyBuilder) number(v *Value, n json.Number) *Value {
 		v.setFloat(f)
 		v.Str = n.String()
 	} else {
-		v.Unknown = "the number is out of range"
+		v.Amend().Unknown = "the number is out of range"
 	}
 	return v
 }

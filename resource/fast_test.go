@@ -31,7 +31,7 @@ func yamlFile(text string) *source.File { return source.NewFile("test.yaml", []b
 // sameTree compares with the spans, and without the cost of reflection on equal
 // trees.
 func sameTree(a, b *Value) bool {
-	if a.Kind != b.Kind || a.Quoted != b.Quoted || a.Bool != b.Bool || a.Int != b.Int || a.Float != b.Float ||
+	if a.Kind != b.Kind || a.Quoted != b.Quoted || a.Bool != b.Bool || a.Int != b.Int || a.Float() != b.Float() ||
 		a.Str != b.Str || a.Span != b.Span || len(a.Items) != len(b.Items) || len(a.Fields) != len(b.Fields) {
 		return false
 	}

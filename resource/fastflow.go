@@ -121,7 +121,7 @@ func (p *fastParser) flowValue(depth int) (*Value, bool) {
 	}
 	v.Span.End = p.pos
 	p.dialect.resolve(v, text)
-	return v, v.Kind != Float || !notFinite(v.Float)
+	return v, v.Kind != Float || !notFinite(v.Float())
 }
 
 // flowPlain reads an unquoted scalar. One that goes on in the next line is not

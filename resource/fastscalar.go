@@ -57,7 +57,7 @@ func (p *fastParser) plain(parent int) (*Value, bool) {
 	v.Span = source.Span{Start: start, End: end}
 	if p.col <= parent || p.commented {
 		p.dialect.resolve(v, p.text[start:end])
-		return v, v.Kind != Float || !notFinite(v.Float)
+		return v, v.Kind != Float || !notFinite(v.Float())
 	}
 	p.buf = append(p.buf[:0], p.text[start:end]...)
 	for p.col > parent && !p.commented {
@@ -70,7 +70,7 @@ func (p *fastParser) plain(parent int) (*Value, bool) {
 	}
 	v.Span.End = end
 	p.dialect.resolve(v, string(p.buf))
-	return v, v.Kind != Float || !notFinite(v.Float)
+	return v, v.Kind != Float || !notFinite(v.Float())
 }
 
 // plainRest reads the rest of a line of an unquoted scalar, and goes to the next

@@ -150,7 +150,7 @@ func TestAnyRoundTrip(t *testing.T) {
 	if v.Fields[0].Key != "a" || v.Fields[1].Key != "b" || !v.Span.IsZero() || v.Get("a").Str != "1" {
 		t.Errorf("%+v", v)
 	}
-	if FromAny(make(chan int)).Unknown == "" || ToAny(&Value{Kind: String, Str: "x", Unknown: "why"}) != nil {
+	if FromAny(make(chan int)).Unknown() == "" || ToAny(&Value{Kind: String, Str: "x", Extra: &Extra{Unknown: "why"}}) != nil {
 		t.Error("unknown values must stay unknown")
 	}
 }

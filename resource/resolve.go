@@ -76,7 +76,7 @@ func resolveNumber(v *Value, s string) {
 	if n, err := strconv.ParseInt(plain, 0, 64); err == nil {
 		v.Kind, v.Int = Int, n
 	} else if n, err := strconv.ParseUint(plain, 0, 64); err == nil {
-		v.Kind, v.Float = Float, float64(n)
+		v.Kind, v.Amend().Float = Float, float64(n)
 	} else if isFloat(plain) {
 		if f, err := strconv.ParseFloat(plain, 64); err == nil {
 			v.setFloat(f)
@@ -174,13 +174,13 @@ func digits(s string) int {
 
 // setFloat makes v a number, an Int when JSON would show it as one.
 func (v *Value) setFloat(f float64) {
-	v.Kind, v.Float = Float, f
-	if f != math.Trunc(f) || math.Abs(f) > 1<<63 {
-		return
+	if f == math.Trunc(f) && math.Abs(f) <= 1<<63 {
+		if n, err := strconv.ParseInt(strconv.FormatFloat(f, 'f', -1, 64), 10, 64); err == nil {
+			v.Kind, v.Int = Int, n
+			return
+		}
 	}
-	if n, err := strconv.ParseInt(strconv.FormatFloat(f, 'f', -1, 64), 10, 64); err == nil {
-		v.Kind, v.Int, v.Float = Int, n, 0
-	}
+	v.Kind, v.Amend().Float = Float, f
 }
 
 // keyString returns the key that a scalar becomes in JSON, where all keys are

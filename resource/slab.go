@@ -1,8 +1,10 @@
 package resource
 
-// slab hands out Values, and the slices that they hold, from few allocations.
+import "slices"
+
+// slab hands out Values, and the slices that they hold, from few allocations, which fill
+// pieces of memory as the allocator has them.
 type slab struct {
-	chunk  int // how many to allocate next
 	values []Value
 	fields []Field
 	items  []*Value
@@ -12,18 +14,19 @@ type slab struct {
 // and little enough that one kept Value does not keep much.
 const maxSlab = 128
 
-// even is how many values fill pieces of memory as the allocator has them.
-const even = 16
+// usualChunk is how many values to allocate at once where it is not known how many
+// there will be.
+const usualChunk = 16
 
 // newSlab returns a slab for about so many values.
 func newSlab(values int) slab {
-	n := min((values+even)/even*even, maxSlab)
-	return slab{chunk: even, values: make([]Value, 0, n), fields: make([]Field, 0, n*7/8)}
+	n := min(values+usualChunk, maxSlab)
+	return slab{values: slices.Grow([]Value(nil), n), fields: slices.Grow([]Field(nil), n*7/8)}
 }
 
 func (s *slab) value() *Value {
 	if len(s.values) == cap(s.values) {
-		s.values = make([]Value, 0, s.chunk)
+		s.values = slices.Grow([]Value(nil), usualChunk)
 	}
 	s.values = s.values[:len(s.values)+1]
 	return &s.values[len(s.values)-1]
@@ -36,7 +39,7 @@ func (s *slab) keepFields(fields []Field) []Field {
 		return nil
 	}
 	if cap(s.fields)-len(s.fields) < n {
-		s.fields = make([]Field, 0, max(s.chunk, n))
+		s.fields = slices.Grow([]Field(nil), max(usualChunk, n))
 	}
 	at := len(s.fields)
 	s.fields = append(s.fields, fields...)
@@ -50,7 +53,7 @@ func (s *slab) keepItems(items []*Value) []*Value {
 		return nil
 	}
 	if cap(s.items)-len(s.items) < n {
-		s.items = make([]*Value, 0, max(s.chunk/4, n))
+		s.items = slices.Grow([]*Value(nil), max(usualChunk/4, n))
 	}
 	at := len(s.items)
 	s.items = append(s.items, items...)

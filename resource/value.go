@@ -28,20 +28,19 @@ type Value struct {
 	Quoted bool // a string that was written in quotes or as a block
 	Bool   bool
 	Int    int64
-	Float  float64
 	Str    string // the string; for numbers and booleans, their spelling in the text
 	Items  []*Value
 	Fields []Field
 	Span   source.Span
-
-	// Unknown says why the value is not known, and is empty for known ones.
-	Unknown string
-
-	Extra *Extra // nil for most
+	Extra  *Extra // nil for most
 }
 
-// Extra is what few values have.
+// Extra is what few values have: there are millions of values, and what all have takes
+// memory, and time, of each.
 type Extra struct {
+	Float   float64 // of a Float
+	Unknown string  // why the value is not known; empty for known ones
+
 	// Decoded is what a string holds as JSON, if that has places of its own, as an
 	// expression jsonencode(...) has. Paths lead on into it. It may be there for a
 	// value that is not known, since parts of it may be.
@@ -53,6 +52,33 @@ type Extra struct {
 
 	// Prefix is what a text begins with that is not known as a whole.
 	Prefix string
+}
+
+// Amend returns the Extra of a value that is being made, to be changed. It is the value's
+// own, even if that is a copy of another.
+func (v *Value) Amend() *Extra {
+	var own Extra
+	if v.Extra != nil {
+		own = *v.Extra
+	}
+	v.Extra = &own
+	return v.Extra
+}
+
+// Float returns the number that a Float is.
+func (v *Value) Float() float64 {
+	if v.Extra == nil {
+		return 0
+	}
+	return v.Extra.Float
+}
+
+// Unknown says why the value is not known, and is empty for known ones.
+func (v *Value) Unknown() string {
+	if v.Extra == nil {
+		return ""
+	}
+	return v.Extra.Unknown
 }
 
 // Prefix returns what is known of the beginning of a text that is not known.

@@ -289,7 +289,7 @@ func tagKinds(tag string) (Kind, bool) {
 }
 
 func (p *fullParser) checkFinite(v *Value) error {
-	if v.Kind == Float && notFinite(v.Float) {
+	if v.Kind == Float && notFinite(v.Float()) {
 		return syntaxError(p.file, v.Span.Start, "%s has no notation in JSON; put it in quotes if it is a string", v.Str)
 	}
 	return nil

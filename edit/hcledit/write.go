@@ -199,7 +199,7 @@ func isOnOneLine(attr *hclsyntax.Attribute) bool {
 
 // render writes a value as an expression.
 func render(v *resource.Value, indent string) (string, error) {
-	if v.Unknown != "" {
+	if v.Unknown() != "" {
 		return "", refuse("the new value is not known")
 	}
 	switch v.Kind {
@@ -208,7 +208,7 @@ func render(v *resource.Value, indent string) (string, error) {
 	case resource.Int:
 		return strconv.FormatInt(v.Int, 10), nil
 	case resource.Float:
-		return strconv.FormatFloat(v.Float, 'g', -1, 64), nil
+		return strconv.FormatFloat(v.Float(), 'g', -1, 64), nil
 	case resource.String:
 		return quote(v.Str), nil
 	case resource.List:

@@ -163,7 +163,7 @@ func literal(v *resource.Value) string {
 	case resource.Int:
 		return strconv.FormatInt(v.Int, 10)
 	}
-	return strconv.FormatFloat(v.Float, 'e', -1, 64)
+	return strconv.FormatFloat(v.Float(), 'e', -1, 64)
 }
 
 func (e expression) use(used map[string]bool) {

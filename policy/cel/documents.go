@@ -143,7 +143,7 @@ func (v *scope) locate(value ref.Val) (tree *resource.Value, at *place) {
 	case types.String, *types.Unknown:
 		if v.rec != nil && v.rec.last != nil {
 			found := v.tree.At(v.rec.last.path())
-			if found != nil && (found.Unknown != "" && types.IsUnknown(value) || found.Unknown == "" && scalarOf(found) == value) {
+			if found != nil && (found.Unknown() != "" && types.IsUnknown(value) || found.Unknown() == "" && scalarOf(found) == value) {
 				return found, v.rec.last
 			}
 		}
@@ -168,7 +168,7 @@ func (v *scope) content(tree *resource.Value, as string) (doc *resource.Value, p
 		return doc, nil
 	}
 	switch {
-	case tree.Unknown != "":
+	case tree.Unknown() != "":
 		return nil, valueOf(tree)
 	case tree.Kind == resource.Map || tree.Kind == resource.List:
 		return tree, nil

@@ -64,9 +64,9 @@ func evaluate(t *testing.T, pack *policy.Pack, manifest string) (policy.Result, 
 func forget(v *resource.Value) {
 	if reason, ok := strings.CutPrefix(v.Str, "?"); ok {
 		reason, name, refers := strings.Cut(reason, " of ")
-		*v = resource.Value{Unknown: reason, Span: v.Span}
+		*v = *resource.NewUnknown(reason, v.Span)
 		if refers {
-			v.Extra = &resource.Extra{Refs: []string{name}}
+			v.Amend().Refs = []string{name}
 		}
 	}
 	for _, item := range v.Items {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/holdfast-dev/holdfast/policy"
 	"github.com/holdfast-dev/holdfast/resource"
+	"github.com/holdfast-dev/holdfast/source"
 )
 
 // fix is a fix with its expressions, which see what validations see, and besides
@@ -135,7 +136,7 @@ func plainValue(v ref.Val) (*resource.Value, error) {
 	case types.Int:
 		return &resource.Value{Kind: resource.Int, Int: int64(v)}, nil
 	case types.Double:
-		return &resource.Value{Kind: resource.Float, Float: float64(v)}, nil
+		return resource.NewFloat(float64(v), "", source.Span{}), nil
 	case types.String:
 		return &resource.Value{Kind: resource.String, Str: string(v)}, nil
 	case traits.Lister:

@@ -57,7 +57,7 @@ func inputOf(v ref.Val) input {
 	case *recordedList:
 		return input{v.value(), v.view, v.rec, v.at}
 	case *types.Unknown:
-		return input{value: &resource.Value{Unknown: v.String()}}
+		return input{value: unknownValue(v.String())}
 	case traits.Lister:
 		out := input{value: &resource.Value{Kind: resource.List}}
 		for it := v.Iterator(); it.HasNext() == types.True; {
@@ -134,7 +134,10 @@ func escalations(statements, group ref.Val) ref.Val {
 		if e.Group != "" && e.Group != iam.Group(group.(types.String)) {
 			continue
 		}
-		name := &resource.Value{Kind: resource.String, Str: e.Name, Unknown: e.Unknown}
+		name := textOf(e.Name)
+		if e.Unknown != "" {
+			name.Amend().Unknown = e.Unknown
+		}
 		if in.rec != nil && e.Action != nil {
 			places[name] = in.place(e.Action)
 		}

@@ -92,7 +92,7 @@ func check(t *testing.T, trusted bool, expression, want, path string) {
 	forget(r.Root)
 	spec := r.Root.Get("spec")
 	spec.Fields = append(spec.Fields, resource.Field{Key: "text", Value: &resource.Value{
-		Kind: resource.String, Unknown: "known after apply", Extra: &resource.Extra{Decoded: spec.Get("map")},
+		Kind: resource.String, Extra: &resource.Extra{Unknown: "known after apply", Decoded: spec.Get("map")},
 	}})
 	result := judge(engine, r, resource.NewSet([]*resource.Resource{r}))[0]
 	got := result.Verdict.String()
@@ -122,7 +122,7 @@ func TestTextsAreParsedOnce(t *testing.T) {
 func TestChanges(t *testing.T) {
 	before := &resource.Value{Kind: resource.Map, Fields: []resource.Field{
 		{Key: "size", Value: &resource.Value{Kind: resource.Int, Int: 8, Str: "8"}},
-		{Key: "secret", Value: &resource.Value{Unknown: "sensitive"}},
+		{Key: "secret", Value: &resource.Value{Extra: &resource.Extra{Unknown: "sensitive"}}},
 	}}
 	after := &resource.Value{Kind: resource.Map, Fields: []resource.Field{{Key: "size", Value: &resource.Value{Kind: resource.Int, Int: 4, Str: "4"}}}}
 	smaller := "oldObject == null || object.size >= oldObject.size"

@@ -139,7 +139,7 @@ func (c *compiled) judge(ctx context.Context, s *subject) policy.Result {
 
 // gone reports whether a plan deletes the resource. What goes away need not be as it
 // should.
-func (s *subject) gone() bool { return s.r.Root.Kind == resource.Null && s.r.Root.Unknown == "" }
+func (s *subject) gone() bool { return s.r.Root.Kind == resource.Null && s.r.Root.Unknown() == "" }
 
 // passedOver returns the verdict of a policy that need not be evaluated for it.
 func (c *compiled) passedOver(s *subject) (verdict policy.Verdict, known bool) {

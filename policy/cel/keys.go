@@ -59,7 +59,7 @@ func (g *guards) survey(v *resource.Value, keys keySet) survey {
 }
 
 func (g *guards) note(v *resource.Value, s *survey) {
-	if v.Unknown != "" {
+	if v.Unknown() != "" {
 		s.unknowns = true
 		return
 	}

@@ -128,7 +128,7 @@ func (p *path) follow(v *scope, l locals) (tree *resource.Value, value ref.Val, 
 			return nil, nil, true, false
 		case absent(next):
 			return nil, s.missing, false, false
-		case next.Unknown != "":
+		case next.Unknown() != "":
 			v.unread = next
 			return nil, valueOf(next), optional, false
 		}
@@ -227,7 +227,7 @@ func (p *presence) eval(v *scope, l locals) ref.Val {
 		return value
 	case tree != nil && tree.Kind == resource.Map:
 		next := tree.Get(p.steps[last].name)
-		if next != nil && next.Unknown != "" {
+		if next != nil && next.Unknown() != "" {
 			return valueOf(next)
 		}
 		return types.Bool(!absent(next))

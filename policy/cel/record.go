@@ -126,7 +126,7 @@ func (w view) below(at *place, step resource.Step, v *resource.Value, rec *recor
 // recorded returns a part of the view.
 func (w view) recorded(v *resource.Value, at *place, rec *recorder) ref.Val {
 	switch {
-	case v.Unknown != "":
+	case v.Unknown() != "":
 		return valueOf(v)
 	case v.Kind == resource.Map:
 		return rec.objects.keep(recordedObject{(*object)(v), at, rec, w})

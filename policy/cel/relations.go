@@ -296,8 +296,8 @@ func (g *group) linked(relation *policy.Relation, r *resource.Resource) (found [
 
 func nameOf(r *resource.Resource) ([]string, string) {
 	name := r.Root.Get("metadata").Get("name")
-	if name != nil && name.Unknown != "" {
-		return nil, name.Unknown
+	if name != nil && name.Unknown() != "" {
+		return nil, name.Unknown()
 	}
 	return namesOf(r), ""
 }
@@ -341,9 +341,9 @@ func appendTexts(found []string, v *resource.Value, path string) (_ []string, op
 	refs := v.Refs()
 	found = append(found, refs...)
 	switch {
-	case v == nil || v.Unknown != "" && len(refs) > 0:
-	case v.Unknown != "":
-		open = v.Unknown
+	case v == nil || v.Unknown() != "" && len(refs) > 0:
+	case v.Unknown() != "":
+		open = v.Unknown()
 	case v.Kind == resource.List:
 		for _, item := range v.Items {
 			var unknown string

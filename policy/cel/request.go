@@ -61,8 +61,8 @@ func (s *subject) request() *resource.Value {
 		"subResource", textOf(""), "requestSubResource", textOf(""),
 		"name", textOf(id.Name), "namespace", textOf(id.Namespace), "operation", textOf("CREATE"),
 		"dryRun", &resource.Value{Kind: resource.Bool},
-		notYetKnown[0], &resource.Value{Unknown: "who sends the object"},
-		notYetKnown[1], &resource.Value{Unknown: "the request"}, notYetKnown[2], &resource.Value{Unknown: "the request"},
+		notYetKnown[0], unknownValue("who sends the object"),
+		notYetKnown[1], unknownValue("the request"), notYetKnown[2], unknownValue("the request"),
 	)
 }
 
@@ -94,7 +94,11 @@ func (s *subject) namespaceObject() ref.Val {
 			}
 		}
 	}
-	return valueOf(&resource.Value{Unknown: "the namespace " + name + ", which is not judged together with this object"})
+	return valueOf(unknownValue("the namespace " + name + ", which is not judged together with this object"))
+}
+
+func unknownValue(reason string) *resource.Value {
+	return &resource.Value{Extra: &resource.Extra{Unknown: reason}}
 }
 
 func textOf(s string) *resource.Value { return &resource.Value{Kind: resource.String, Str: s} }

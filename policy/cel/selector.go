@@ -44,9 +44,9 @@ func labelKeys(r *resource.Resource) (keys []string, open string) {
 	if labels == nil {
 		return nil, ""
 	}
-	open = labels.Unknown
+	open = labels.Unknown()
 	for _, f := range labels.Fields {
-		open = firstOf(open, f.Value.Unknown)
+		open = firstOf(open, f.Value.Unknown())
 		keys = append(keys, f.Key+"="+f.Value.Str)
 	}
 	return keys, open
@@ -56,15 +56,15 @@ func labelKeys(r *resource.Resource) (keys []string, open string) {
 func selectorAt(r *resource.Resource, path string) (s selector, open string) {
 	v := r.Root
 	for key := range strings.SplitSeq(path, ".") {
-		if v != nil && v.Unknown != "" {
-			return selector{nothing: true}, v.Unknown
+		if v != nil && v.Unknown() != "" {
+			return selector{nothing: true}, v.Unknown()
 		}
 		v = v.Get(key)
 	}
-	if v == nil || v.Kind != resource.Map || v.Unknown != "" {
+	if v == nil || v.Kind != resource.Map || v.Unknown() != "" {
 		reason := ""
 		if v != nil {
-			reason = v.Unknown
+			reason = v.Unknown()
 		}
 		return selector{nothing: true}, reason
 	}
@@ -73,13 +73,13 @@ func selectorAt(r *resource.Resource, path string) (s selector, open string) {
 	} else {
 		s.labels = v.Get("matchLabels")
 		if expressions := v.Get("matchExpressions"); expressions != nil {
-			s.requirements, open = expressions.Items, expressions.Unknown
+			s.requirements, open = expressions.Items, expressions.Unknown()
 		}
 	}
 	if s.labels != nil {
-		open = firstOf(open, s.labels.Unknown)
+		open = firstOf(open, s.labels.Unknown())
 		for _, f := range s.labels.Fields {
-			open = firstOf(open, f.Value.Unknown)
+			open = firstOf(open, f.Value.Unknown())
 		}
 	}
 	for _, requirement := range s.requirements {

@@ -12,7 +12,7 @@ import (
 
 // hasUnknown reports whether any value of the tree is not known.
 func hasUnknown(v *resource.Value) bool {
-	if v.Unknown != "" {
+	if v.Unknown() != "" {
 		return true
 	}
 	for _, item := range v.Items {

@@ -27,8 +27,8 @@ var (
 // valueOf returns v as a CEL value.
 func valueOf(v *resource.Value) ref.Val {
 	switch {
-	case v.Unknown != "":
-		return types.NewUnknown(1, types.NewAttributeTrail(v.Unknown))
+	case v.Unknown() != "":
+		return types.NewUnknown(1, types.NewAttributeTrail(v.Unknown()))
 	case v.Kind == resource.Map:
 		return (*object)(v)
 	case v.Kind == resource.List:
@@ -44,7 +44,7 @@ func scalarOf(v *resource.Value) ref.Val {
 	case resource.Int:
 		return types.Int(v.Int)
 	case resource.Float:
-		return types.Double(v.Float)
+		return types.Double(v.Float())
 	case resource.String:
 		return types.String(v.Str)
 	}
@@ -53,7 +53,7 @@ func scalarOf(v *resource.Value) ref.Val {
 
 // absent reports whether a field's value is as good as no field.
 func absent(v *resource.Value) bool {
-	return v == nil || v.Kind == resource.Null && v.Unknown == ""
+	return v == nil || v.Kind == resource.Null && v.Unknown() == ""
 }
 
 func (o *object) value() *resource.Value { return (*resource.Value)(o) }

@@ -36,7 +36,7 @@ func termOf(v *resource.Value, known *bool) *ast.Term {
 	if v == nil {
 		return ast.NullTerm()
 	}
-	if v.Unknown != "" {
+	if v.Unknown() != "" {
 		*known = false
 		return ast.NullTerm()
 	}

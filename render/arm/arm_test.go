@@ -21,8 +21,8 @@ func show(v *resource.Value) string {
 	switch {
 	case v == nil:
 		return "absent"
-	case v.Unknown != "":
-		return "<" + v.Unknown + v.Str + ">"
+	case v.Unknown() != "":
+		return "<" + v.Unknown() + v.Str + ">"
 	case v.Kind == resource.Map:
 		var parts []string
 		for _, f := range v.Fields {

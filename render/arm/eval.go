@@ -131,15 +131,15 @@ func (t *template) value(e *expression) *resource.Value {
 // step evaluates a.field and a[index].
 func (t *template) step(e *expression) *resource.Value {
 	of := t.value(e.of)
-	if of.Unknown != "" {
-		return unknown(of.Unknown, "{"+e.source+"}", nothing)
+	if of.Unknown() != "" {
+		return unknown(of.Unknown(), "{"+e.source+"}", nothing)
 	}
 	field := e.field
 	if e.index != nil {
 		index := t.value(e.index)
 		switch {
-		case index.Unknown != "":
-			return unknown(index.Unknown, "{"+e.source+"}", nothing)
+		case index.Unknown() != "":
+			return unknown(index.Unknown(), "{"+e.source+"}", nothing)
 		case index.Kind == resource.Int:
 			if of.Kind == resource.List && index.Int >= 0 && index.Int < int64(len(of.Items)) {
 				return of.Items[index.Int]
@@ -216,8 +216,8 @@ func (t *template) declared(kind, name string) *resource.Value {
 	}
 	switch v := p.Get("defaultValue"); {
 	case v != nil:
-		if v = t.eval(v); v.Unknown != "" {
-			return unknown(v.Unknown, "{"+name+"}", nothing)
+		if v = t.eval(v); v.Unknown() != "" {
+			return unknown(v.Unknown(), "{"+name+"}", nothing)
 		}
 		return v
 	case p.Get("nullable") != nil && p.Get("nullable").Bool:
@@ -250,7 +250,7 @@ func (t *template) call(e *expression) *resource.Value {
 		return t.logic(e)
 	case "coalesce":
 		for _, arg := range e.args {
-			if v := t.value(arg); v.Unknown != "" || v.Kind != resource.Null {
+			if v := t.value(arg); v.Unknown() != "" || v.Kind != resource.Null {
 				return v
 			}
 		}
@@ -284,7 +284,7 @@ func (t *template) call(e *expression) *resource.Value {
 		case e.call == "createarray", e.call == "createobject" && i%2 == 1:
 			continue
 		case structural[e.call]:
-			reason = arg.Unknown
+			reason = arg.Unknown()
 		}
 		if reason != "" {
 			return unknown(reason, "{"+e.source+"}", nothing)
@@ -319,7 +319,7 @@ func (t *template) copyIndex(e *expression) *resource.Value {
 	}
 	for i := len(t.copies) - 1; i >= 0; i-- {
 		if loop := t.copies[i]; name == "" || strings.EqualFold(loop.name, name) {
-			if loop.index.Unknown != "" {
+			if loop.index.Unknown() != "" {
 				return loop.index
 			}
 			return resource.NewInt(loop.index.Int+offset, nothing)
@@ -334,7 +334,7 @@ func (t *template) choose(e *expression) *resource.Value {
 		return t.opaque(e, "if() takes a condition and two values")
 	}
 	is := t.value(e.args[0])
-	if is.Unknown == "" {
+	if is.Unknown() == "" {
 		if is.Bool {
 			return t.value(e.args[1])
 		}
@@ -344,7 +344,7 @@ func (t *template) choose(e *expression) *resource.Value {
 	if t.firstUnknown(a) == "" && t.firstUnknown(b) == "" && equal(a, b) {
 		return a
 	}
-	return unknown(is.Unknown, "{"+e.source+"}", nothing)
+	return unknown(is.Unknown(), "{"+e.source+"}", nothing)
 }
 
 // logic evaluates and() and or(): one that decides is enough.
@@ -352,8 +352,8 @@ func (t *template) logic(e *expression) *resource.Value {
 	decides, open := e.call == "or", ""
 	for _, arg := range e.args {
 		switch v := t.value(arg); {
-		case v.Unknown != "":
-			open = v.Unknown
+		case v.Unknown() != "":
+			open = v.Unknown()
 		case v.Bool == decides:
 			return resource.NewBool(decides, nothing)
 		}
@@ -389,8 +389,8 @@ func (t *template) firstUnknown(v *resource.Value) string {
 	if t.budget -= 1 + len(v.Str)/64; t.budget < 0 {
 		return tooMuch
 	}
-	if v.Unknown != "" {
-		return v.Unknown
+	if v.Unknown() != "" {
+		return v.Unknown()
 	}
 	for _, item := range v.Items {
 		if reason := t.firstUnknown(item); reason != "" {

@@ -16,8 +16,8 @@ func (t *template) concat(args []*resource.Value) *resource.Value {
 	if len(args) > 0 && args[0].Kind == resource.List {
 		out := resource.NewList(nothing)
 		for _, arg := range args {
-			if arg.Unknown != "" {
-				return unknown(arg.Unknown, "{…}", nothing)
+			if arg.Unknown() != "" {
+				return unknown(arg.Unknown(), "{…}", nothing)
 			}
 			out.Items = append(out.Items, arg.Items...)
 		}
@@ -33,8 +33,8 @@ func (t *template) together(args []*resource.Value) *resource.Value {
 	reason := ""
 	for _, arg := range args {
 		text, ok := textOf(arg)
-		if arg.Unknown != "" {
-			reason, text, ok = arg.Unknown, symbol(arg), true
+		if arg.Unknown() != "" {
+			reason, text, ok = arg.Unknown(), symbol(arg), true
 		}
 		if !ok || b.Len()+len(text) > maxText {
 			return unknown(tooMuch, "{…}", nothing)
@@ -50,7 +50,7 @@ func (t *template) together(args []*resource.Value) *resource.Value {
 
 // format is concat with the arguments at {0}, {1:…}.
 func (t *template) format(args []*resource.Value) *resource.Value {
-	if len(args) == 0 || args[0].Unknown != "" {
+	if len(args) == 0 || args[0].Unknown() != "" {
 		return unknown("the format is not known", "{…}", nothing)
 	}
 	var parts []*resource.Value
@@ -72,7 +72,7 @@ func (t *template) format(args []*resource.Value) *resource.Value {
 			return unknown("the format has no such argument", "{…}", nothing)
 		}
 		arg := args[n+1]
-		if formatted && arg.Unknown == "" {
+		if formatted && arg.Unknown() == "" {
 			arg = formatNumber(arg, how)
 		}
 		parts, rest = append(parts, arg), behind
@@ -103,7 +103,7 @@ func resourceID(e *expression, args []*resource.Value) *resource.Value {
 	kind := ""
 	for _, arg := range args {
 		text := symbol(arg)
-		if arg.Unknown == "" && strings.Contains(text, "/") && strings.Contains(text, ".") && kind == "" {
+		if arg.Unknown() == "" && strings.Contains(text, "/") && strings.Contains(text, ".") && kind == "" {
 			kind, names = text, nil
 			continue
 		}

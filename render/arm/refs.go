@@ -4,6 +4,6 @@ import "github.com/holdfast-dev/holdfast/resource"
 
 // withRefs makes a value, which is new, lead to resources.
 func withRefs(v *resource.Value, refs []string) *resource.Value {
-	v.Extra = &resource.Extra{Refs: refs}
+	v.Amend().Refs = refs
 	return v
 }

@@ -105,7 +105,7 @@ func (t *template) copied(body *resource.Value, of parent) {
 // their count is not.
 func (t *template) indexes(loop *resource.Value) (all []*resource.Value) {
 	count := t.eval(loop.Get("count"))
-	if count == nil || count.Unknown != "" || count.Kind != resource.Int || count.Int > maxCopies {
+	if count == nil || count.Unknown() != "" || count.Kind != resource.Int || count.Int > maxCopies {
 		return []*resource.Value{unknown("how many copies are made is not known", "{i}", loop.Span)}
 	}
 	for i := range count.Int {
@@ -124,7 +124,7 @@ func (t *template) one(body *resource.Value, of parent) {
 		return
 	}
 	if condition := body.Get("condition"); condition != nil {
-		if is := t.eval(condition); is != nil && is.Unknown == "" && (is.Kind == resource.Bool && !is.Bool || is.Kind == resource.String && strings.EqualFold(is.Str, "false")) {
+		if is := t.eval(condition); is != nil && is.Unknown() == "" && (is.Kind == resource.Bool && !is.Bool || is.Kind == resource.String && strings.EqualFold(is.Str, "false")) {
 			if t.top {
 				t.skip(t.file.Path, t.file.Position(condition.Span.Start), "the resource is not made: its condition is false as parameters have their defaults")
 			}
@@ -162,7 +162,7 @@ func (t *template) one(body *resource.Value, of parent) {
 			}
 			f.Value = t.eval(f.Value)
 		case "name":
-			if f.Value = nameValue; of.kind != "" && nameValue != nil && nameValue.Unknown == "" {
+			if f.Value = nameValue; of.kind != "" && nameValue != nil && nameValue.Unknown() == "" {
 				f.Value = resource.NewText(name, nameValue.Span)
 			}
 		default:
@@ -200,7 +200,7 @@ func symbol(v *resource.Value) string {
 	if v == nil {
 		return "?"
 	}
-	if v.Str == "" && v.Unknown != "" {
+	if v.Str == "" && v.Unknown() != "" {
 		return "{…}"
 	}
 	return v.Str
@@ -209,7 +209,7 @@ func symbol(v *resource.Value) string {
 // clean takes the symbols away that only names need.
 func clean(v *resource.Value) *resource.Value {
 	switch {
-	case v.Unknown != "":
+	case v.Unknown() != "":
 		out := *v
 		out.Str = ""
 		return &out
@@ -289,7 +289,7 @@ func (t *template) deployment(properties *resource.Value, name string) {
 	}
 	at := t.file.Position(location.Span.Start)
 	text := t.eval(location)
-	if text.Unknown != "" || text.Kind != resource.String || strings.Contains(text.Str, "://") || t.tree == nil {
+	if text.Unknown() != "" || text.Kind != resource.String || strings.Contains(text.Str, "://") || t.tree == nil {
 		t.skip(t.file.Path, at, "the deployment "+name+": its template is not in these files")
 		return
 	}

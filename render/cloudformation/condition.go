@@ -76,8 +76,8 @@ func (t *template) constant(v *resource.Value) truth {
 	switch {
 	case after == nil:
 		return truth{}
-	case after.Unknown != "":
-		return truth{reason: after.Unknown}
+	case after.Unknown() != "":
+		return truth{reason: after.Unknown()}
 	}
 	after = normal(after)
 	if after.Kind != resource.Bool {

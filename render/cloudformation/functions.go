@@ -25,7 +25,7 @@ func (p *parts) add(v *resource.Value) {
 	case ok:
 		p.write(text)
 	case p.reason == "":
-		p.reason, p.prefix = cmp.Or(v.Unknown, "a part of the text is no text"), p.text.String()+v.Prefix()
+		p.reason, p.prefix = cmp.Or(v.Unknown(), "a part of the text is no text"), p.text.String()+v.Prefix()
 	}
 	for _, ref := range v.Refs() {
 		if !slices.Contains(p.refs, ref) {
@@ -121,7 +121,7 @@ func (t *template) list(v *resource.Value) (items []*resource.Value, unknown *re
 	switch {
 	case after == nil:
 		return nil, nil
-	case after.Unknown != "":
+	case after.Unknown() != "":
 		return nil, after
 	case after.Kind == resource.List:
 		return after.Items, nil
@@ -156,7 +156,7 @@ func (t *template) split(c call) *resource.Value {
 	}
 	delimiter, v := t.text(args[0]), t.eval(args[1])
 	text, known := textOf(v)
-	if v != nil && v.Unknown != "" {
+	if v != nil && v.Unknown() != "" {
 		return t.moved(v, c.span)
 	}
 	if !known || delimiter == "" {
@@ -180,7 +180,7 @@ func (t *template) selected(c call) *resource.Value {
 	switch {
 	case unknown != nil:
 		return t.moved(unknown, c.span)
-	case index != nil && index.Unknown != "":
+	case index != nil && index.Unknown() != "":
 		return t.moved(index, c.span)
 	}
 	n, err := strconv.Atoi(scalarText(index))
@@ -198,7 +198,7 @@ func (t *template) findInMap(c call) *resource.Value {
 	at := t.root.Get("Mappings")
 	for i, arg := range args[:3] {
 		key := t.eval(arg)
-		if key != nil && key.Unknown != "" {
+		if key != nil && key.Unknown() != "" {
 			return t.moved(key, c.span)
 		}
 		if i == 0 && at.Get("Fn::Transform") != nil {
@@ -251,8 +251,8 @@ func (t *template) firstUnknown(v *resource.Value) string {
 	if t.budget -= 1 + len(v.Str)/64; t.budget < 0 {
 		return tooMuch
 	}
-	if v.Unknown != "" {
-		return v.Unknown
+	if v.Unknown() != "" {
+		return v.Unknown()
 	}
 	for _, item := range v.Items {
 		if reason := t.firstUnknown(item); reason != "" {
@@ -284,7 +284,7 @@ func (t *template) cidr(c call) *resource.Value {
 		return t.wrong(c, "a network, a number, and how many bits are left")
 	}
 	for i := range args {
-		if v := t.eval(args[i]); v != nil && v.Unknown != "" {
+		if v := t.eval(args[i]); v != nil && v.Unknown() != "" {
 			return t.moved(v, c.span)
 		}
 	}

@@ -219,7 +219,7 @@ func (t *template) newParameter(name string, p *resource.Value) *resource.Value 
 		return resource.NewUnknown("the parameter "+name+" is not given", span)
 	case value == nil:
 		return resource.NewUnknown("the parameter "+name+" has no default", span)
-	case value.Unknown != "" || value.Kind == resource.List:
+	case value.Unknown() != "" || value.Kind == resource.List:
 		return value
 	}
 	text, _ := textOf(value)
@@ -245,7 +245,7 @@ func (t *template) moved(v *resource.Value, span source.Span) *resource.Value {
 	out := *v
 	out.Span = span
 	if v.Decoded() != nil {
-		out.Extra = nil // its places are elsewhere
+		out.Extra = &resource.Extra{Unknown: v.Unknown()} // its places are elsewhere
 	}
 	switch v.Kind {
 	case resource.List:

@@ -37,7 +37,7 @@ func (t *template) elements(l loop, loops map[string]string) (elements []string,
 	defer func() { t.loops = before }()
 	items, unknown := t.list(l.collection)
 	if unknown != nil {
-		return nil, unknown.Unknown
+		return nil, unknown.Unknown()
 	}
 	for _, item := range items {
 		text, ok := textOf(item)
@@ -106,7 +106,7 @@ func (t *template) evalLoops(v *resource.Value) *resource.Value {
 			made := t.eval(l.body)
 			switch {
 			case made == nil:
-			case made.Unknown != "":
+			case made.Unknown() != "":
 				return made
 			default:
 				out.Fields = append(out.Fields, made.Fields...)

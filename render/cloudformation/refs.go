@@ -9,7 +9,7 @@ import (
 // withRefs makes a value, which is new, lead to resources.
 func withRefs(v *resource.Value, refs []string) *resource.Value {
 	if len(refs) > 0 {
-		v.Extra = &resource.Extra{Refs: slices.Compact(slices.Sorted(slices.Values(refs)))}
+		v.Amend().Refs = slices.Compact(slices.Sorted(slices.Values(refs)))
 	}
 	return v
 }
@@ -19,15 +19,12 @@ func withPrefix(v *resource.Value, prefix string) *resource.Value {
 	if prefix == "" {
 		return v
 	}
-	if v.Extra == nil {
-		v.Extra = &resource.Extra{}
-	}
-	v.Extra.Prefix = prefix
+	v.Amend().Prefix = prefix
 	return v
 }
 
 // withDecoded makes a text, which is new, known for the value that it is the JSON of.
 func withDecoded(v, decoded *resource.Value) *resource.Value {
-	v.Extra = &resource.Extra{Decoded: decoded}
+	v.Amend().Decoded = decoded
 	return v
 }

@@ -227,7 +227,7 @@ func scalarText(v *resource.Value) string {
 
 func textOf(v *resource.Value) (string, bool) {
 	switch {
-	case v == nil || v.Unknown != "":
+	case v == nil || v.Unknown() != "":
 		return "", false
 	case v.Kind == resource.Bool:
 		if v.Bool {
@@ -245,7 +245,7 @@ var texts = []string{"Variables", "UserData", "Condition", "Tags", "Parameters",
 
 // normal returns a tree with booleans that are such, and with texts in {Key, Value}.
 func normal(v *resource.Value) *resource.Value {
-	if v == nil || v.Unknown != "" {
+	if v == nil || v.Unknown() != "" {
 		return v
 	}
 	switch v.Kind {

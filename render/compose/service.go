@@ -364,8 +364,8 @@ func (r *reader) hosts(v *resource.Value) *resource.Value {
 	for _, f := range v.Fields {
 		for _, address := range each(f.Value, r.word).Items {
 			t := text{value: f.Key + ":" + address.Str, span: address.Span}
-			if address.Unknown != "" {
-				t.value, t.reason = image.Unknown, address.Unknown
+			if address.Unknown() != "" {
+				t.value, t.reason = image.Unknown, address.Unknown()
 			}
 			out.Items = append(out.Items, t.as(t.value))
 		}

@@ -65,8 +65,8 @@ func write(b *strings.Builder, file *source.File, v *resource.Value, indent stri
 	place := fmt.Sprintf("%d:%d", at.Line, at.Column)
 	text := string(file.Content[v.Span.Start:v.Span.End])
 	switch {
-	case v.Unknown != "":
-		fmt.Fprintf(b, " unknown: %s @%s %q\n", v.Unknown, place, text)
+	case v.Unknown() != "":
+		fmt.Fprintf(b, " unknown: %s @%s %q\n", v.Unknown(), place, text)
 	case v.Kind == resource.Map:
 		fmt.Fprintf(b, " @%s\n", place)
 		for _, f := range v.Fields {

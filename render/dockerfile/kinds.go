@@ -38,7 +38,7 @@ func (c *instruction) env() {
 	list := c.pairs()
 	for _, one := range list { // all of them see what was before the instruction
 		value := one.Get("value")
-		c.scope.set(one.Get("name").Str, variable{value: value.Str, set: true, env: true, reason: value.Unknown})
+		c.scope.set(one.Get("name").Str, variable{value: value.Str, set: true, env: true, reason: value.Unknown()})
 	}
 	c.put("env", list)
 }
@@ -268,7 +268,7 @@ func (c *instruction) copyFrom(from *resource.Value) {
 		c.out.Put("fromStage", resource.NewInt(int64(i), from.Span))
 		return
 	}
-	c.out.Put("fromImage", image.Value(from.Str, from.Span, from.Unknown))
+	c.out.Put("fromImage", image.Value(from.Str, from.Span, from.Unknown()))
 }
 
 func (c *instruction) user() {
@@ -284,7 +284,7 @@ func (c *instruction) workdir() {
 	at := c.expandWord(c.whole())
 	c.out.Put("path", at)
 	switch {
-	case at.Unknown != "" || isAbsolute(at.Str):
+	case at.Unknown() != "" || isAbsolute(at.Str):
 		c.stage.workdir = true
 	case c.stage.workdir:
 		c.out.Put("continues", resource.NewBool(true, at.Span))

@@ -167,7 +167,7 @@ func (r *reader) inherited(job *resource.Value) *resource.Value {
 // isTrue reads a switch, which may be written in several ways.
 func isTrue(v *resource.Value, otherwise bool) bool {
 	switch {
-	case v == nil || v.Unknown != "":
+	case v == nil || v.Unknown() != "":
 		return otherwise
 	case v.Kind == resource.Bool:
 		return v.Bool

@@ -174,8 +174,8 @@ func (r *reader) requests(raw *resource.Value, at source.Span) *resource.Value {
 			strings.Contains(condition, "CI_MERGE_REQUEST_") && !strings.Contains(condition, "== null")) && rule.Get("when").Text() != "never"
 	}
 	for _, rule := range entries(raw.Get("rules")) {
-		if rule.Unknown != "" {
-			return resource.NewUnknown(rule.Unknown, at)
+		if rule.Unknown() != "" {
+			return resource.NewUnknown(rule.Unknown(), at)
 		}
 		if ofRequests(rule) {
 			return resource.NewBool(true, rule.Get("if").Span)
@@ -212,8 +212,8 @@ func (r *reader) narrowed(raw *resource.Value, at source.Span) *resource.Value {
 	}
 	rules := entries(raw.Get("rules"))
 	for _, rule := range rules {
-		if rule.Unknown != "" {
-			return resource.NewUnknown(rule.Unknown, at)
+		if rule.Unknown() != "" {
+			return resource.NewUnknown(rule.Unknown(), at)
 		}
 	}
 	if raw.Get("rules") != nil {

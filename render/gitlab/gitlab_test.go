@@ -130,7 +130,7 @@ func TestConditions(t *testing.T) {
 		}
 		job := r.Root.Get("jobs").Get("job")
 		show := func(v *resource.Value) string {
-			if v.Unknown != "" {
+			if v.Unknown() != "" {
 				return "?"
 			}
 			return fmt.Sprint(v.Bool)

@@ -24,7 +24,7 @@ func (r *reader) pipeline() *resource.Value {
 	r.global = map[string]string{}
 	variables := r.variables(r.root.Get("variables"))
 	for _, v := range variables.Items {
-		if value := v.Get("value"); value != nil && value.Unknown == "" {
+		if value := v.Get("value"); value != nil && value.Unknown() == "" {
 			r.global[v.Get("name").Str] = value.Str
 		}
 	}
@@ -144,9 +144,9 @@ func (r *reader) variables(v *resource.Value) *resource.Value {
 			}
 			value = value.Get("value")
 		}
-		if value != nil && value.Kind != resource.Null && value.Unknown == "" {
+		if value != nil && value.Kind != resource.Null && value.Unknown() == "" {
 			one.Put("value", resource.NewText(value.Str, value.Span))
-		} else if value != nil && value.Unknown != "" {
+		} else if value != nil && value.Unknown() != "" {
 			one.Put("value", value)
 		}
 		out.Items = append(out.Items, one)
@@ -159,7 +159,7 @@ func (r *reader) known(own *resource.Value) func(string) (string, bool) {
 	return func(name string) (string, bool) {
 		for _, v := range own.Items {
 			if value := v.Get("value"); v.Get("name").Str == name && value != nil {
-				return value.Str, value.Unknown == ""
+				return value.Str, value.Unknown() == ""
 			}
 		}
 		value, ok := r.global[name]
@@ -267,7 +267,7 @@ func (r *reader) scripts(out, raw, variables *resource.Value) {
 	before, after := script.New(r.files.Content()), script.New(r.files.Content())
 	add := func(to *script.Text, key string) {
 		for _, v := range entries(raw.Get(key)) {
-			if v.Kind == resource.String && v.Unknown == "" {
+			if v.Kind == resource.String && v.Unknown() == "" {
 				to.Add(v)
 			}
 		}

@@ -28,7 +28,7 @@ func TestValue(t *testing.T) {
 		for i, key := range []string{"registry", "repository", "name", "tag", "digest"} {
 			got := "-"
 			if part := v.Get(key); part != nil {
-				if got = part.Str; part.Unknown != "" {
+				if got = part.Str; part.Unknown() != "" {
 					got = "?"
 				}
 			}

@@ -70,8 +70,7 @@ func note(v *resource.Value, refs []string) {
 	if refs = slices.Compact(refs); len(refs) == 0 {
 		return
 	}
-	extra := resource.Extra{Decoded: v.Decoded(), Refs: refs}
-	v.Extra = &extra
+	v.Amend().Refs = refs
 }
 
 // moduleOf returns the address of the module of a resource, with a dot, or "".
@@ -204,7 +203,7 @@ func withMeta(v, written *resource.Value) {
 		v.Fields = slices.DeleteFunc(v.Fields, func(f resource.Field) bool { return f.Key == name })
 		field := resource.Field{Key: name, KeySpan: v.Span, Value: written.Get(name)}
 		if written == nil {
-			field.Value = &resource.Value{Unknown: notInPlans, Span: v.Span}
+			field.Value = unknownAt(v.Span, notInPlans)
 		}
 		if field.Value != nil {
 			v.Fields = append(v.Fields, field)
@@ -218,14 +217,14 @@ func borrow(v, written *resource.Value) {
 		return
 	}
 	if written.Extra != nil {
-		extra := resource.Extra{Decoded: cmp.Or(v.Decoded(), written.Decoded()), Refs: written.Refs()}
-		if len(extra.Refs) == 0 {
-			extra.Refs = v.Refs()
+		extra := v.Amend()
+		extra.Decoded = cmp.Or(extra.Decoded, written.Decoded())
+		if refs := written.Refs(); len(refs) > 0 {
+			extra.Refs = refs
 		}
-		if v.Unknown == isSensitive {
+		if extra.Unknown == isSensitive {
 			extra.Decoded = nil
 		}
-		v.Extra = &extra
 	}
 	for _, f := range fields(v) {
 		borrow(f.Value, written.Get(f.Key))

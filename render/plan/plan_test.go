@@ -44,8 +44,8 @@ func write(v *resource.Value) string {
 	switch {
 	case v == nil:
 		return "absent"
-	case v.Unknown != "":
-		out = "?" + v.Unknown
+	case v.Unknown() != "":
+		out = "?" + v.Unknown()
 	case v.Kind == resource.Null:
 		out = "null"
 	case v.Kind == resource.List:

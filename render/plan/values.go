@@ -84,7 +84,7 @@ func (d *document) values(v, unknown, sensitive *resource.Value) *resource.Value
 	case isTrue(sensitive) && !isNull(v):
 		return d.mask(v)
 	case isTrue(unknown):
-		return &resource.Value{Unknown: knownLater, Span: spanOf(v, unknown)}
+		return unknownAt(spanOf(v, unknown), knownLater)
 	case isNull(v) && len(fields(unknown)) > 0:
 		v = &resource.Value{Kind: resource.Map, Span: unknown.Span}
 	case v == nil:
@@ -111,7 +111,7 @@ func (d *document) values(v, unknown, sensitive *resource.Value) *resource.Value
 func (d *document) object(v, unknown, sensitive *resource.Value) *resource.Value {
 	out := &resource.Value{Kind: resource.Map, Span: v.Span}
 	add := func(f resource.Field, value *resource.Value) {
-		if !isNull(value) || value.Unknown != "" {
+		if !isNull(value) || value.Unknown() != "" {
 			out.Fields = append(out.Fields, resource.Field{Key: f.Key, KeySpan: f.KeySpan, Value: value})
 		}
 	}
@@ -133,10 +133,15 @@ func spanOf(v, other *resource.Value) source.Span {
 	return other.Span
 }
 
+// unknownAt returns a value of which nothing is known, not even what kind it is of.
+func unknownAt(span source.Span, reason string) *resource.Value {
+	return &resource.Value{Span: span, Extra: &resource.Extra{Unknown: reason}}
+}
+
 // mask returns what stands for a sensitive value, whose text is hidden.
 func (d *document) mask(v *resource.Value) *resource.Value {
 	d.masked = append(d.masked, v.Span)
-	return &resource.Value{Unknown: isSensitive, Span: v.Span}
+	return unknownAt(v.Span, isSensitive)
 }
 
 // hide makes the text that is shown: that of the changes, without what is sensitive
@@ -192,7 +197,7 @@ func decode(v *resource.Value) *resource.Value {
 	}
 	place(doc.Root, v.Span)
 	out := *v
-	out.Extra = &resource.Extra{Decoded: doc.Root}
+	out.Amend().Decoded = doc.Root
 	return &out
 }
 

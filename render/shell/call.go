@@ -41,7 +41,7 @@ func (r *reader) add(c command) {
 
 // program returns a name without its directory.
 func program(name *resource.Value) *resource.Value {
-	if name.Unknown != "" || !strings.Contains(name.Str, "/") || strings.ContainsAny(name.Str, "$`") {
+	if name.Unknown() != "" || !strings.Contains(name.Str, "/") || strings.ContainsAny(name.Str, "$`") {
 		return name
 	}
 	return resource.NewText(path.Base(name.Str), name.Span)
@@ -113,7 +113,7 @@ func (r *reader) wrapped(name string, args []*resource.Value) []*resource.Value 
 	options := strings.Fields(w.withValue)
 	for i := 0; i < len(args); i++ {
 		switch word := args[i].Str; {
-		case args[i].Unknown != "":
+		case args[i].Unknown() != "":
 			return nil
 		case word == "--":
 		case strings.HasPrefix(word, "-") && len(word) > 1:
@@ -137,7 +137,7 @@ func (r *reader) direct(args []*resource.Value) {
 		return
 	}
 	for i := 1; i < len(args); i++ {
-		if !isScriptFlag(args[i-1].Str) || args[i].Unknown != "" {
+		if !isScriptFlag(args[i-1].Str) || args[i].Unknown() != "" {
 			continue
 		}
 		whole := args[i].Span

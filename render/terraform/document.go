@@ -127,7 +127,7 @@ func whyUnknown(v *resource.Value) (reason string, refs []string) {
 		return "", nil
 	}
 	refs = v.Refs()
-	reason = v.Unknown
+	reason = v.Unknown()
 	step := func(part *resource.Value) {
 		why, more := whyUnknown(part)
 		if reason == "" {
@@ -214,12 +214,12 @@ func statementsIn(v cty.Value, span source.Span) (all []*resource.Value, reason 
 func statements(doc *resource.Value) ([]*resource.Value, string) {
 	list := doc.Get("Statement")
 	switch {
-	case doc.Unknown != "":
-		return nil, doc.Unknown
+	case doc.Unknown() != "":
+		return nil, doc.Unknown()
 	case list == nil:
 		return nil, ""
-	case list.Unknown != "":
-		return nil, list.Unknown
+	case list.Unknown() != "":
+		return nil, list.Unknown()
 	case list.Kind == resource.List:
 		return list.Items, ""
 	}
@@ -263,7 +263,7 @@ var lists = []struct{ argument, name string }{
 func (f frame) statement(b *hclsyntax.Block, version string) *resource.Value {
 	out := &resource.Value{Kind: resource.Map, Span: spanOf(b.Range())}
 	put := func(a *hclsyntax.Attribute, key string, v *resource.Value) {
-		if v != nil && (v.Kind != resource.Null || v.Unknown != "") {
+		if v != nil && (v.Kind != resource.Null || v.Unknown() != "") {
 			out.Fields = append(out.Fields, resource.Field{Key: key, KeySpan: spanOf(a.NameRange), Value: v})
 		}
 	}
@@ -299,7 +299,7 @@ func (f frame) statement(b *hclsyntax.Block, version string) *resource.Value {
 func group(out *resource.Value, name string, span source.Span) *resource.Value {
 	found := out.Get(name)
 	if found == nil || found.Kind != resource.Map {
-		if found != nil && found.Unknown != "" {
+		if found != nil && found.Unknown() != "" {
 			return nil
 		}
 		found = &resource.Value{Kind: resource.Map, Span: span}
@@ -318,7 +318,7 @@ func (f frame) principals(out *resource.Value, name string, b *hclsyntax.Block, 
 	case type_.Text() == "*" && len(ids.Items) == 1 && ids.Items[0].Text() == "*":
 		out.Fields = setField(out.Fields, resource.Field{Key: name, KeySpan: spanOf(b.TypeRange), Value: ids.Items[0]})
 		return
-	case type_.Unknown != "":
+	case type_.Unknown() != "":
 		out.Fields = setField(out.Fields, resource.Field{Key: name, KeySpan: spanOf(b.TypeRange), Value: type_})
 		return
 	}
@@ -336,9 +336,9 @@ func (f frame) condition(out *resource.Value, b *hclsyntax.Block, version string
 	all := group(out, "Condition", spanOf(b.Range()))
 	switch {
 	case all == nil:
-	case t.Unknown != "" || key.Unknown != "":
+	case t.Unknown() != "" || key.Unknown() != "":
 		open := t
-		if key.Unknown != "" {
+		if key.Unknown() != "" {
 			open = key
 		}
 		out.Fields = setField(out.Fields, resource.Field{Key: "Condition", KeySpan: spanOf(b.TypeRange), Value: open})
@@ -353,11 +353,11 @@ func (f frame) condition(out *resource.Value, b *hclsyntax.Block, version string
 func merge(out *resource.Value, key string, keySpan source.Span, v *resource.Value) {
 	old := out.Get(key)
 	switch {
-	case old == nil || old.Unknown != "":
+	case old == nil || old.Unknown() != "":
 		if old == nil {
 			out.Fields = append(out.Fields, resource.Field{Key: key, KeySpan: keySpan, Value: one(v)})
 		}
-	case v.Unknown != "":
+	case v.Unknown() != "":
 		out.Fields = setField(out.Fields, resource.Field{Key: key, KeySpan: keySpan, Value: v})
 	default:
 		both := &resource.Value{Kind: resource.List, Span: old.Span, Items: slices.Concat(itemsOf(old), itemsOf(v))}
@@ -374,7 +374,7 @@ func itemsOf(v *resource.Value) []*resource.Value {
 
 // one returns the only item of a list, as the provider writes it.
 func one(v *resource.Value) *resource.Value {
-	if v.Unknown == "" && v.Kind == resource.List && len(v.Items) == 1 {
+	if v.Unknown() == "" && v.Kind == resource.List && len(v.Items) == 1 {
 		return v.Items[0]
 	}
 	return v

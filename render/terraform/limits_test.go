@@ -120,8 +120,8 @@ func prev(i int) string {
 
 // unknowns returns the reasons of all values that are not known.
 func unknowns(v *resource.Value) (reasons []string) {
-	if v.Unknown != "" {
-		reasons = append(reasons, v.Unknown)
+	if v.Unknown() != "" {
+		reasons = append(reasons, v.Unknown())
 	}
 	for _, item := range v.Items {
 		reasons = append(reasons, unknowns(item)...)

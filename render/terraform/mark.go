@@ -61,7 +61,7 @@ func tree(v cty.Value, span source.Span) *resource.Value {
 	}
 	out := plain(v, span, reason)
 	if refs != nil {
-		out.Extra = &resource.Extra{Refs: refs}
+		out.Amend().Refs = refs
 	}
 	return out
 }
@@ -105,7 +105,7 @@ func number(v cty.Value, span source.Span) *resource.Value {
 		return resource.NewInt(n, span)
 	}
 	n, _ := f.Float64()
-	return &resource.Value{Kind: resource.Float, Float: n, Str: f.Text('g', -1), Span: span}
+	return resource.NewFloat(n, f.Text('g', -1), span)
 }
 
 // size estimates how much a value holds, up to a limit.

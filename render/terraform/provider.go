@@ -19,10 +19,10 @@ func (i *instance) defaultTags(out *resource.Value) {
 	switch {
 	case tags == nil && defaults == nil:
 		return
-	case defaults == nil || tags != nil && tags.Unknown != "":
+	case defaults == nil || tags != nil && tags.Unknown() != "":
 		out.Fields = append(out.Fields, resource.Field{Key: "tags_all", KeySpan: tags.Span, Value: tags})
 		return
-	case tags == nil || defaults.Unknown != "":
+	case tags == nil || defaults.Unknown() != "":
 		out.Fields = append(out.Fields, resource.Field{Key: "tags_all", KeySpan: defaults.Span, Value: defaults})
 		return
 	}
@@ -93,7 +93,7 @@ func (r *run) tagsOf(c configured) *resource.Value {
 			tags = in.value(b.Body.Attributes["tags"].Expr)
 		}
 	})
-	if tags != nil && tags.Unknown == "" && tags.Kind != resource.Map {
+	if tags != nil && tags.Unknown() == "" && tags.Kind != resource.Map {
 		tags = nil
 	}
 	if r.tags == nil {

@@ -55,7 +55,7 @@ func (f frame) template(e *hclsyntax.TemplateExpr) *resource.Value {
 		w.add(placeholder+strconv.Itoa(len(w.open))+";", part{w.Len(), span, false})
 		open := resource.NewUnknown(reasonOf(marks), span)
 		if refs := refsOf(marks); refs != nil {
-			open.Extra = &resource.Extra{Refs: refs}
+			open.Amend().Refs = refs
 		}
 		w.open = append(w.open, open)
 		if w.Len() > maxSize {

@@ -33,8 +33,8 @@ func renderFiles(t testing.TB, files map[string]string, dir string) *render.Resu
 // and references behind it.
 func shown(v *resource.Value) any {
 	switch {
-	case v.Unknown != "":
-		text := "(" + v.Unknown + ")"
+	case v.Unknown() != "":
+		text := "(" + v.Unknown() + ")"
 		if refs := v.Refs(); len(refs) > 0 {
 			text += " from " + strings.Join(refs, ", ")
 		}

@@ -26,7 +26,7 @@ func (f frame) value(e hclsyntax.Expression) *resource.Value {
 			text := e.Parts[0].(*hclsyntax.LiteralValueExpr).Val.AsString()
 			out := &resource.Value{Kind: resource.String, Quoted: true, Str: text, Span: spanOf(e.SrcRange)}
 			if doc := f.template(e); doc != nil {
-				out.Extra = &resource.Extra{Decoded: doc}
+				out.Amend().Decoded = doc
 			}
 			return out
 		}
@@ -48,10 +48,7 @@ func (f frame) value(e hclsyntax.Expression) *resource.Value {
 	out := tree(f.eval(e), spanOf(e.Range()))
 	if out.Kind == resource.String {
 		if decoded := f.decoded(e, 0); decoded != nil {
-			if out.Extra == nil {
-				out.Extra = &resource.Extra{}
-			}
-			out.Extra.Decoded = decoded
+			out.Amend().Decoded = decoded
 		}
 	}
 	return out
@@ -156,7 +153,7 @@ func (f frame) body(body *hclsyntax.Body, span source.Span, leave func(string) b
 			continue
 		}
 		v := f.value(a.Expr)
-		if v.Kind == resource.Null && v.Unknown == "" {
+		if v.Kind == resource.Null && v.Unknown() == "" {
 			continue
 		}
 		out.Fields = append(out.Fields, resource.Field{Key: a.Name, KeySpan: spanOf(a.NameRange), Value: v})
@@ -191,7 +188,7 @@ func (f frame) nestedBlocks(out *resource.Value, body *hclsyntax.Body, leave fun
 		case list == nil:
 			list = &resource.Value{Kind: resource.List, Span: item.Span, Items: []*resource.Value{item}}
 			out.Fields = append(out.Fields, resource.Field{Key: kind, KeySpan: spanOf(b.TypeRange), Value: list})
-		case list.Unknown == "" && list.Kind == resource.List:
+		case list.Unknown() == "" && list.Kind == resource.List:
 			list.Items = append(list.Items, item)
 			list.Span.End = max(list.Span.End, item.Span.End)
 		}

@@ -146,8 +146,8 @@ func (in *scope) fetchedBefore() (dirs []string, unknown string, found bool) {
 		}
 		head, dir := f.Get("head"), f.Get("path").Text()
 		switch {
-		case head.Unknown != "" && !found:
-			dirs, unknown, found = append(dirs, dir), head.Unknown, true
+		case head.Unknown() != "" && !found:
+			dirs, unknown, found = append(dirs, dir), head.Unknown(), true
 		case head.Text() != "":
 			dirs, unknown, found = append(dirs, dir), "", true
 		}

@@ -48,7 +48,7 @@ func show(v *resource.Value) string {
 	switch {
 	case v == nil:
 		return "none"
-	case v.Unknown != "":
+	case v.Unknown() != "":
 		return "unknown"
 	case v.Kind == resource.Bool && v.Bool:
 		return "true"

@@ -75,8 +75,8 @@ func plain(path resource.Path, v *resource.Value) (any, *target.Error) {
 	if v == nil {
 		return nil, nil
 	}
-	if v.Unknown != "" {
-		return nil, &target.Error{Kind: target.Invalid, Problems: []target.Problem{{Field: path.String(), Detail: "its value is not known: " + v.Unknown}}}
+	if v.Unknown() != "" {
+		return nil, &target.Error{Kind: target.Invalid, Problems: []target.Problem{{Field: path.String(), Detail: "its value is not known: " + v.Unknown()}}}
 	}
 	switch v.Kind {
 	case resource.Bool:
@@ -84,10 +84,10 @@ func plain(path resource.Path, v *resource.Value) (any, *target.Error) {
 	case resource.Int:
 		return v.Int, nil
 	case resource.Float:
-		if math.IsNaN(v.Float) || math.IsInf(v.Float, 0) {
+		if math.IsNaN(v.Float()) || math.IsInf(v.Float(), 0) {
 			return nil, &target.Error{Kind: target.Invalid, Problems: []target.Problem{{Field: path.String(), Detail: "is not a finite number"}}}
 		}
-		return v.Float, nil
+		return v.Float(), nil
 	case resource.String:
 		return v.Str, nil
 	case resource.List:

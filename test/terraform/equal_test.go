@@ -260,13 +260,13 @@ var meta = []string{"provider", "lifecycle", "depends_on", "provisioner", "conne
 // a block, what a provider computes is not there, nor blocks that do not occur.
 func compare(at string, got *resource.Value, want, unknown any, body bool) []string {
 	if unknown == true {
-		if got != nil && got.Unknown != "" {
+		if got != nil && got.Unknown() != "" {
 			return nil
 		}
 		return []string{fmt.Sprintf("%s: %s, but the plan does not know it", at, show(got))}
 	}
-	if got != nil && got.Unknown != "" {
-		return []string{fmt.Sprintf("%s: unknown (%s), but the plan has %v", at, got.Unknown, want)}
+	if got != nil && got.Unknown() != "" {
+		return []string{fmt.Sprintf("%s: unknown (%s), but the plan has %v", at, got.Unknown(), want)}
 	}
 	absent := got == nil || got.Kind == resource.Null
 	switch w := want.(type) {
@@ -344,8 +344,8 @@ func show(v *resource.Value) string {
 	switch {
 	case v == nil:
 		return "absent"
-	case v.Unknown != "":
-		return "unknown: " + v.Unknown
+	case v.Unknown() != "":
+		return "unknown: " + v.Unknown()
 	case v.Kind == resource.List:
 		return fmt.Sprintf("a list of %d", len(v.Items))
 	case v.Kind == resource.Map:

@@ -241,31 +241,33 @@ func (f *Finding) SetMaterial(value *resource.Value) {
 	case value == nil:
 		f.Material = absent()
 	case value.Kind == resource.Map:
-		keys := []string{"map"}
-		for _, field := range value.Fields {
-			keys = append(keys, field.Key)
+		keys := make([]string, len(value.Fields))
+		for i := range value.Fields {
+			keys[i] = value.Fields[i].Key
 		}
-		slices.Sort(keys[1:])
-		f.Material = digest(keys...)
+		slices.Sort(keys)
+		var room [256]byte
+		parts := part(room[:0], "map")
+		for _, key := range keys {
+			parts = part(parts, key)
+		}
+		f.Material = digest(parts)
 	default:
-		f.Material = digest("value", string(resource.EncodeJSON(value)))
+		var room, text [256]byte
+		f.Material = digest(part(part(room[:0], "value"), resource.AppendJSON(text[:0], value)))
 	}
 }
 
-var absent = sync.OnceValue(func() string { return digest("absent") })
+var absent = sync.OnceValue(func() string { return digest(part(nil, "absent")) })
 
-// digest hashes the parts with their lengths, so that no two lists of parts
+// digest returns the digest of parts in hexadecimal.
+func digest(parts []byte) string {
+	var room [digestLen]byte
+	return string(appendDigest(room[:0], parts))
+}
+
+// part appends a part of what a digest is made of, with its length: no two lists of parts
 // are the same bytes, whatever is in them.
-func digest(parts ...string) string {
-	var room [256]byte
-	text := room[:0]
-	for _, one := range parts {
-		text = part(text, one)
-	}
-	return string(appendDigest(nil, text))
-}
-
-// part appends a part of what a digest is made of.
 func part[T string | []byte](parts []byte, one T) []byte {
 	return append(append(strconv.AppendInt(parts, int64(len(one)), 10), ':'), one...)
 }

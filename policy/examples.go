@@ -83,7 +83,7 @@ func (p *Policy) Judged(all []*resource.Resource) *resource.Resource {
 func (e *Example) compare(r *resource.Resource, result Result) string {
 	marked := []string{}
 	for _, f := range result.Failures {
-		marked = append(marked, cmp.Or(field(result.Policy, r.Root.Trail(f.Path, nil)), "."))
+		marked = append(marked, cmp.Or(string(appendField(nil, result.Policy, r.Root.Trail(f.Path, nil))), "."))
 	}
 	switch {
 	case result.Verdict == Error:

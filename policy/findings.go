@@ -2,7 +2,6 @@ package policy
 
 import (
 	"cmp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -24,25 +23,27 @@ func Findings(r *resource.Resource, results []Result, _ Stage) []*finding.Findin
 		return nil
 	}
 	made, out := make([]finding.Finding, n), make([]*finding.Finding, 0, n)
-	var room [16]*resource.Value
-	names := namer{r: r}
+	var values [16]*resource.Value
+	at := r.Root.Trail(nil, values[:0])
 	for i := range results {
-		if results[i].Verdict != Fail {
+		result := &results[i]
+		if result.Verdict != Fail {
 			continue
 		}
 		var same map[string]int // findings of this policy by field
-		if len(results[i].Failures) > 1 {
-			same = make(map[string]int, len(results[i].Failures))
+		if len(result.Failures) > 1 {
+			same = make(map[string]int, len(result.Failures))
 		}
-		for _, failure := range results[i].Failures {
+		for _, failure := range result.Failures {
 			f := &made[len(out)]
-			trail := r.Root.Trail(failure.Path, room[:0])
-			*f = newFinding(r, results[i].Policy, trail)
-			f.Message = message(names.subject(trail), results[i].Policy, failure)
-			if s := results[i].Severity; s != nil {
-				f.Severity = *s
+			at = at.Along(failure.Path)
+			f.Rule, f.Severity, f.Sensitive = &result.Policy.Rule, result.Policy.Severity, result.Policy.Sensitive
+			f.Subject, f.Path, f.Via, f.Location = r.ID, at.Path, r.Origin.Via, r.LocateTrail(at)
+			if result.Severity != nil {
+				f.Severity = *result.Severity
 			}
-			f.SetMaterial(trail.End())
+			say(f, r, result.Policy, failure.Message, at)
+			f.SetMaterial(at.End())
 			f.Identify(discriminator(same[f.Field]))
 			f.Location = f.Location.OrLine()
 			if same != nil {
@@ -54,19 +55,15 @@ func Findings(r *resource.Resource, results []Result, _ Stage) []*finding.Findin
 	return out
 }
 
-func newFinding(r *resource.Resource, p *Policy, at resource.Trail) finding.Finding {
-	return finding.Finding{
-		Rule:     &p.Rule,
-		Severity: p.Severity,
-		Subject:  r.ID,
-		Path:     at.Path,
-		Field:    field(p, at),
-		Label:    label(r, p, at),
-		Location: r.LocateTrail(at),
-		Via:      r.Origin.Via,
-
-		Sensitive: p.Sensitive,
-	}
+// say sets the texts of a finding, which are in one piece of memory: there are many.
+func say(f *finding.Finding, r *resource.Resource, p *Policy, message string, at resource.Trail) {
+	var room [512]byte
+	text := appendMessage(room[:0], r, p, message, at)
+	label := len(text)
+	text = appendLabel(text, r, p, at)
+	field := len(text)
+	all := string(appendField(text, p, at))
+	f.Message, f.Label, f.Field = all[:label], all[label:field], all[field:]
 }
 
 // discriminator tells apart list items of one identity, such as port 53 by TCP
@@ -78,29 +75,29 @@ func discriminator(earlier int) string {
 	return strconv.Itoa(earlier)
 }
 
-func message(subject string, p *Policy, failure Failure) string {
-	if failure.Message == "" {
-		return subject + ": " + p.Title
+func appendMessage(b []byte, r *resource.Resource, p *Policy, message string, at resource.Trail) []byte {
+	const mark = "{subject}"
+	if message == "" {
+		return append(append(appendSubject(b, r, at), ": "...), p.Title...)
 	}
-	before, after, ok := strings.Cut(failure.Message, "{subject}")
-	if !ok {
-		return failure.Message
+	for {
+		before, after, ok := strings.Cut(message, mark)
+		if b = append(b, before...); !ok {
+			return b
+		}
+		b, message = appendSubject(b, r, at), after
 	}
-	if strings.IndexByte(after, '{') >= 0 {
-		after = strings.ReplaceAll(after, "{subject}", subject)
-	}
-	return before + subject + after
 }
 
-// field returns the path with the identities of list items. The identity of a
+// appendField appends the path with the identities of list items. The identity of a
 // text in a list is the text itself, which a sensitive policy must not show.
-func field(p *Policy, at resource.Trail) string {
+func appendField(b []byte, p *Policy, at resource.Trail) []byte {
 	n := len(at.Path)
 	if n > 0 && at.Path[n-1].IsIndex() && p.Sensitive && at.End().Text() != "" {
 		list := resource.Trail{Path: at.Path[:n-1], Values: at.Values[:n]}
-		return list.Stable() + "[" + strconv.Itoa(at.Path[n-1].Index()) + "]"
+		return append(strconv.AppendInt(append(list.AppendStable(b), '['), int64(at.Path[n-1].Index()), 10), ']')
 	}
-	return at.Stable()
+	return at.AppendStable(b)
 }
 
 type noun struct {
@@ -108,85 +105,65 @@ type noun struct {
 	ofPod bool
 }
 
-// nouns are the lists and maps whose entries people know by a name of their own.
-// Those of a pod are known without its name, which the subject of the finding
-// has; of others the object is named too.
-var nouns = map[string]noun{
-	"containers": {"container", true}, "initContainers": {"init container", true},
-	"ephemeralContainers": {"ephemeral container", true}, "volumes": {"volume", true},
-	"env": {"variable", true}, "envFrom": {"source", true}, "ports": {"port", true},
-	"volumeMounts": {"mount", true}, "sysctls": {"sysctl", true},
-	"stages": {"stage", true}, "commands": {"command", true}, "services": {"service", true},
-	"variables": {"variable", true}, "include": {"include", false}, "dependencies": {"dependency", false}, "settings": {"setting", false},
-	"steps": {"step", true}, "expressions": {"expression", true},
-	"rules": {"rule", false}, "subjects": {"subject", false}, "webhooks": {"webhook", false},
-	"externalIPs": {"external IP", false},
-}
-
-// nounOfKey is that of the entries of maps; the others are those of lists.
-func nounOfKey(key string) (noun, bool) {
+// nounOf returns what people call an entry of a list or map. Those of a pod are known
+// without its name, which the subject of the finding has; of others the object is named
+// too.
+func nounOf(key string, inList bool) (noun, bool) {
+	if !inList {
+		switch key {
+		case "jobs":
+			return noun{"job", true}, true
+		case "data", "stringData", "binaryData":
+			return noun{"key", false}, true
+		}
+		return noun{}, false
+	}
 	switch key {
-	case "jobs":
-		return noun{"job", true}, true
-	case "data", "stringData", "binaryData":
-		return noun{"key", false}, true
+	case "containers":
+		return noun{"container", true}, true
+	case "initContainers":
+		return noun{"init container", true}, true
+	case "ephemeralContainers":
+		return noun{"ephemeral container", true}, true
+	case "envFrom":
+		return noun{"source", true}, true
+	case "env", "variables":
+		return noun{"variable", true}, true
+	case "volumeMounts":
+		return noun{"mount", true}, true
+	case "volumes", "ports", "sysctls", "stages", "commands", "services", "steps", "expressions":
+		return noun{strings.TrimSuffix(key, "s"), true}, true
+	case "include":
+		return noun{"include", false}, true
+	case "dependencies":
+		return noun{"dependency", false}, true
+	case "rules", "subjects", "webhooks", "settings":
+		return noun{strings.TrimSuffix(key, "s"), false}, true
+	case "externalIPs":
+		return noun{"external IP", false}, true
 	}
 	return noun{}, false
 }
 
-// namer names what fails in a resource.
-type namer struct {
-	r    *resource.Resource
-	path resource.Path // of what was named last, as far as names are in it
-	name string
-}
-
-// subject names what fails, from the inside out: "variable `X` of container
-// `api`", "rule 2 of Role shop/reader", or the object itself.
-func (n *namer) subject(at resource.Trail) string {
-	named := 0 // steps
-	for i := 1; i < len(at.Path); i++ {
-		if _, ok := nounAt(at.Path, i); ok {
-			named = i + 1
-		}
-	}
-	if n.name == "" || !slices.Equal(n.path, at.Path[:named]) {
-		n.path, n.name = at.Path[:named], n.nameOf(at)
-	}
-	return n.name
-}
-
-func (n *namer) nameOf(at resource.Trail) string {
-	names := []string{}
+// appendSubject appends the name of what fails, from the inside out: "variable `X` of
+// container `api`", "rule 2 of Role shop/reader", or the object itself.
+func appendSubject(b []byte, r *resource.Resource, at resource.Trail) []byte {
 	withObject := true
-	for i := 1; i < len(at.Path); i++ {
-		one, ok := nounAt(at.Path, i)
-		if !ok {
+	for i := len(at.Path) - 1; i > 0; i-- {
+		if at.Path[i-1].IsIndex() {
 			continue
 		}
-		if n.r.ID.Platform == resource.Terraform && only(at, i) {
+		one, ok := nounOf(at.Path[i-1].Name, at.Path[i].IsIndex())
+		if !ok || r.ID.Platform == resource.Terraform && only(at, i) {
 			continue // a nested block that occurs once says nothing new
 		}
-		names = append(names, one.noun+" "+entryName(at, i))
+		b = append(appendEntry(append(append(b, one.noun...), ' '), at, i), " of "...)
 		withObject = withObject && !one.ofPod
 	}
 	if withObject {
-		names = slices.Insert(names, 0, n.r.ID.String())
+		return append(b, r.ID.String()...)
 	}
-	slices.Reverse(names)
-	return strings.Join(names, " of ")
-}
-
-// nounAt returns the noun of what the step i of a path leads to, if that has one.
-func nounAt(path resource.Path, i int) (noun, bool) {
-	if path[i-1].IsIndex() {
-		return noun{}, false
-	}
-	if path[i].IsIndex() {
-		n, ok := nouns[path[i-1].Name]
-		return n, ok
-	}
-	return nounOfKey(path[i-1].Name)
+	return b[:len(b)-len(" of ")]
 }
 
 // only reports whether the entry at step i, without a name, is the only one of its list.
@@ -199,44 +176,42 @@ func only(at resource.Trail, i int) bool {
 	return !own && list != nil && len(list.Items) == 1
 }
 
-// entryName is the key or the identity of the entry at step i; without one, its
+// appendEntry appends the key or the identity of the entry at step i; without one, its
 // position counted from 1, as people count.
-func entryName(at resource.Trail, i int) string {
-	if !at.Path[i].IsIndex() {
-		return "`" + at.Path[i].Name + "`"
+func appendEntry(b []byte, at resource.Trail, i int) []byte {
+	name := at.Path[i].Name
+	if at.Path[i].IsIndex() {
+		var own bool
+		if name, own = at.ItemName(i); !own {
+			return strconv.AppendInt(b, int64(at.Path[i].Index())+1, 10)
+		}
 	}
-	if name, own := at.ItemName(i); own {
-		return "`" + name + "`"
-	}
-	return strconv.Itoa(at.Path[i].Index() + 1)
+	return append(append(append(b, '`'), name...), '`')
 }
 
-// label says what is wrong at the marked place: what the value is, or what is
+// appendLabel says what is wrong at the marked place: what the value is, or what is
 // missing below the nearest value that is there.
-func label(r *resource.Resource, p *Policy, at resource.Trail) string {
+func appendLabel(b []byte, r *resource.Resource, p *Policy, at resource.Trail) []byte {
 	present := len(at.Values) - 1
 	for present > 0 && !exists(at.Values[present]) {
 		present--
 	}
-	if rest := at.Path[present:]; len(rest) == 1 {
-		return "`" + rest[0].Name + "` is missing here"
-	} else if len(rest) > 0 {
-		var room [128]byte
-		return string(append(rest.AppendTo(append(room[:0], '`')), "` is missing here"...))
-	}
-	if len(at.Path) == 0 && r.Change != nil {
-		return strings.Join(r.Change.Actions, ", then ") + " is planned"
-	}
-	if len(at.Path) == 0 {
-		return "is declared here"
-	}
-	if p.Sensitive || r.ID.Kind == "Secret" {
-		return "the value is here (not shown)"
+	switch rest := at.Path[present:]; {
+	case len(rest) == 1:
+		return append(append(append(b, '`'), rest[0].Name...), "` is missing here"...)
+	case len(rest) > 1:
+		return append(rest.AppendTo(append(b, '`')), "` is missing here"...)
+	case len(at.Path) == 0 && r.Change != nil:
+		return append(append(b, strings.Join(r.Change.Actions, ", then ")...), " is planned"...)
+	case len(at.Path) == 0:
+		return append(b, "is declared here"...)
+	case p.Sensitive || r.ID.Kind == "Secret":
+		return append(b, "the value is here (not shown)"...)
 	}
 	if text, ok := shown(at.End()); ok {
-		return "is `" + text + "`"
+		return append(append(append(b, "is `"...), text...), '`')
 	}
-	return "is set here"
+	return append(b, "is set here"...)
 }
 
 // shown returns a value as it is written, if it is a scalar or a list of them

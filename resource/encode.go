@@ -11,9 +11,10 @@ import (
 
 // EncodeJSON returns the value as JSON without white space and with sorted keys,
 // so that equal values give equal bytes. Values that are not known become null.
-func EncodeJSON(v *Value) []byte { return appendJSON(nil, v) }
+func EncodeJSON(v *Value) []byte { return AppendJSON(nil, v) }
 
-func appendJSON(b []byte, v *Value) []byte {
+// AppendJSON appends what EncodeJSON returns to b.
+func AppendJSON(b []byte, v *Value) []byte {
 	if v == nil || v.Unknown() != "" {
 		return append(b, "null"...)
 	}
@@ -32,7 +33,7 @@ func appendJSON(b []byte, v *Value) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendJSON(b, item)
+			b = AppendJSON(b, item)
 		}
 		return append(b, ']')
 	case Map:
@@ -42,7 +43,7 @@ func appendJSON(b []byte, v *Value) []byte {
 				b = append(b, ',')
 			}
 			b = append(appendString(b, f.Key), ':')
-			b = appendJSON(b, f.Value)
+			b = AppendJSON(b, f.Value)
 		}
 		return append(b, '}')
 	}

@@ -15,8 +15,19 @@ type Trail struct {
 
 // Trail follows a path. The values are appended to room.
 func (v *Value) Trail(path Path, room []*Value) Trail {
-	t := Trail{path, append(room, v)}
-	for _, s := range path {
+	return Trail{Values: append(room, v)}.Along(path)
+}
+
+// Along returns the trail of another path from the same value, in the memory of this one:
+// what both have in common need not be looked for again.
+func (t Trail) Along(path Path) Trail {
+	same := 0
+	for same < len(path) && same < len(t.Values)-1 && path[same] == t.Path[same] {
+		same++
+	}
+	v := t.Values[same]
+	t.Path, t.Values = path, t.Values[:same+1]
+	for _, s := range path[same:] {
 		if v = v.step(s); v == nil {
 			break
 		}
@@ -40,7 +51,12 @@ func (t Trail) End() *Value { return t.At(len(t.Path)) }
 // of their position, where they have one: spec.containers[api].image. It stays
 // the same when items are reordered, and so identifies findings.
 func (t Trail) Stable() string {
-	b := make([]byte, 0, 128)
+	var room [128]byte
+	return string(t.AppendStable(room[:0]))
+}
+
+// AppendStable appends what Stable returns to b.
+func (t Trail) AppendStable(b []byte) []byte {
 	for i, s := range t.Path {
 		if s.IsIndex() {
 			b = append(append(append(b, '['), itemName(t.At(i+1), s.Index())...), ']')
@@ -51,7 +67,7 @@ func (t Trail) Stable() string {
 		}
 		b = append(b, s.Name...)
 	}
-	return string(b)
+	return b
 }
 
 // Stable returns the path as its Trail names it.

@@ -105,7 +105,7 @@ func (e *Engine) Evaluate(ctx context.Context, results []policy.Result, r *resou
 			*result = policy.Result{Policy: c.head, Verdict: policy.Error, Err: context.Cause(ctx)}
 			continue
 		}
-		if *result = c.judge(ctx, s); settled {
+		if c.judge(ctx, s, result); settled {
 			outcomes.keep(i, *result)
 		}
 	}

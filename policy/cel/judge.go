@@ -23,7 +23,18 @@ type compiled struct {
 	passes  keySet // what lacks these keys passes
 	skips   keySet // what lacks these need not be asked about
 	settled keySet // of what lacks these, all that is of a shape has the same outcome
-	load    func() (*policy.Policy, *program, error)
+
+	once    sync.Once // makes the last three
+	make    func() (*policy.Policy, *program, error)
+	decoded *policy.Policy
+	program *program
+	err     error
+}
+
+// load returns the policy as it is in its file, with its program.
+func (c *compiled) load() (*policy.Policy, *program, error) {
+	c.once.Do(func() { c.decoded, c.program, c.err = c.make() })
+	return c.decoded, c.program, c.err
 }
 
 type program struct {
@@ -57,16 +68,12 @@ func newPreludeVariable(e *Engine, v policy.Variable, before []string) variable 
 }
 
 func newCompiled(e *Engine, p policy.Pending, limited bool) *compiled {
-	var once sync.Once
-	var decoded *policy.Policy
-	var made *program
-	var err error
-	return &compiled{head: p.Head, load: func() (*policy.Policy, *program, error) {
-		once.Do(func() {
-			if decoded, err = p.Load(); err == nil {
-				made, err = e.compile(decoded, limited)
-			}
-		})
+	return &compiled{head: p.Head, make: func() (*policy.Policy, *program, error) {
+		decoded, err := p.Load()
+		if err != nil {
+			return nil, nil, err
+		}
+		made, err := e.compile(decoded, limited)
 		return decoded, made, err
 	}}
 }
@@ -128,13 +135,19 @@ func names(variables []policy.Variable) []string {
 	return all
 }
 
-// judge returns the verdict of one policy.
-func (c *compiled) judge(ctx context.Context, s *subject) policy.Result {
-	result := c.verdict(ctx, s)
+// judge sets the result of one policy.
+func (c *compiled) judge(ctx context.Context, s *subject, result *policy.Result) {
+	*result = policy.Result{Policy: c.head}
+	decoded, p, err := c.load()
+	if err != nil {
+		result.Verdict, result.Err = policy.Error, err
+	} else {
+		result.Policy = decoded
+		newScope(ctx, s, decoded, p).judge(result)
+	}
 	if result.Verdict == policy.Error && result.Policy.IgnoreErrors {
 		result.Verdict, result.Err = policy.Skip, nil
 	}
-	return result
 }
 
 // gone reports whether a plan deletes the resource. What goes away need not be as it
@@ -155,30 +168,25 @@ func (c *compiled) passedOver(s *subject) (verdict policy.Verdict, known bool) {
 	return policy.Pass, c.passes.keeps(s.keys)
 }
 
-func (c *compiled) verdict(ctx context.Context, s *subject) policy.Result {
-	decoded, p, err := c.load()
-	if err != nil {
-		return policy.Result{Policy: c.head, Verdict: policy.Error, Err: err}
-	}
-	result := policy.Result{Policy: decoded}
-	v := newScope(ctx, s, decoded, p)
-	for _, condition := range p.conditions {
-		if holds := v.verdict(condition, &result); holds != policy.Pass {
+// judge sets the verdict of the policy of the scope, with what goes with it.
+func (v *scope) judge(result *policy.Result) {
+	for _, condition := range v.of.conditions {
+		if holds := v.verdict(condition, result); holds != policy.Pass {
 			if result.Verdict = holds; holds == policy.Fail {
 				result.Verdict = policy.Skip
 			}
-			return result
+			return
 		}
 	}
-	if decoded.Code != nil {
-		v.ask(decoded.Code, &result)
-		return result
+	if v.policy.Code != nil {
+		v.ask(v.policy.Code, result)
+		return
 	}
 	worst := policy.Pass
-	for i := range p.validations {
-		switch one := v.verdict(p.validations[i].expression, &result); {
+	for i := range v.of.validations {
+		switch one := v.verdict(v.of.validations[i].expression, result); {
 		case one == policy.Fail:
-			result.Failures = v.failures(result.Failures, &p.validations[i])
+			result.Failures = v.failures(result.Failures, &v.of.validations[i])
 			worst = policy.Fail
 		case worst != policy.Fail && one > worst:
 			worst = one
@@ -189,7 +197,6 @@ func (c *compiled) verdict(ctx context.Context, s *subject) policy.Result {
 		result.Err, result.Reason = nil, ""
 		result.Severity = v.severity()
 	}
-	return result
 }
 
 // ask has the code of a policy decide.

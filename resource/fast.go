@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 	"unsafe"
@@ -19,7 +20,8 @@ import (
 // at the next line with content.
 type fastParser struct {
 	text    string
-	pos     int // offset of the next byte
+	written []byte // nil, or the text as it is where it has white space before line feeds: see blanked
+	pos     int    // offset of the next byte
 	dialect Dialect
 	slab    slab
 
@@ -36,11 +38,19 @@ type fastParser struct {
 
 // parseFast returns false when the file is not for it.
 func parseFast(file *source.File, dialect Dialect) ([]Document, bool) {
-	if !plainText(file.Content) {
+	plain, trailing := plainText(file.Content)
+	if !plain {
 		return nil, false
 	}
-	text := textOf(file)
-	p := &fastParser{text: text, dialect: dialect, slab: newSlab(strings.Count(text, "\n") * 5 / 8)} // a value in most lines
+	text, written := textOf(file), []byte(nil)
+	if trailing {
+		var ok bool
+		if text, ok = blanked(file.Content); !ok {
+			return nil, false
+		}
+		written = file.Content
+	}
+	p := &fastParser{text: text, written: written, dialect: dialect, slab: newSlab(strings.Count(text, "\n") * 5 / 8)} // a value in most lines
 	return p.documents()
 }
 
@@ -51,25 +61,59 @@ func textOf(file *source.File) string {
 }
 
 // plainText reports whether text is UTF-8 without anything that has to do with
-// lines, encodings or control, but for line feeds and tabs.
-func plainText(text []byte) bool {
+// lines, encodings or control, but for tabs and ends of lines as Unix and Windows have
+// them; and whether tabs or carriage returns are before any of these.
+func plainText(text []byte) (plain, trailing bool) {
 	for i := 0; i < len(text); {
 		c := text[i]
-		if c >= 0x20 && c < 0x7f || c == '\n' || c == '\t' {
+		if c >= 0x20 && c < 0x7f || c == '\n' {
 			i++
 			continue
 		}
+		if c == '\t' || c == '\r' {
+			if i++; i < len(text) && (text[i] == '\n' || text[i] == '\r') {
+				trailing = true
+			} else if c == '\r' {
+				return false, false
+			}
+			continue
+		}
 		if c < utf8.RuneSelf {
-			return false
+			return false, false
 		}
 		r, size := utf8.DecodeRune(text[i:])
 		switch {
 		case r == utf8.RuneError && size == 1, r < 0xa0, r == 0x2028, r == 0x2029, r == 0xfeff, r == 0xfffe, r == 0xffff:
-			return false
+			return false, false
 		}
 		i += size
 	}
-	return true
+	return true, trailing
+}
+
+// blanked returns text with blanks for the tabs and carriage returns that are before
+// line feeds, where they mean as little, but for what is in blocks of text. It fails
+// where they may mean more: tabs on a line of their own or behind a dash, and all behind a
+// backslash; and at carriage returns that are elsewhere.
+func blanked(text []byte) (string, bool) {
+	out := bytes.Clone(text)
+	for end := range out {
+		if out[end] != '\n' {
+			continue
+		}
+		i, tabs := end, false
+		for i > 0 && (out[i-1] == ' ' || out[i-1] == '\t' || out[i-1] == '\r' && i == end) {
+			i--
+			tabs = tabs || out[i] == '\t'
+			out[i] = ' '
+		}
+		switch before := out[max(i-1, 0)]; {
+		case i == end:
+		case before == '\\', before == '\r', tabs && (i == 0 || before == '\n' || before == '-'):
+			return "", false
+		}
+	}
+	return unsafe.String(unsafe.SliceData(out), len(out)), true //nolint:gosec // nothing else has it
 }
 
 func (p *fastParser) documents() (docs []Document, ok bool) {

@@ -77,22 +77,37 @@ func checkDialect(t *testing.T, text string, dialect Dialect) bool {
 	return true
 }
 
+// ended returns texts with other ends of lines.
+func ended(texts ...string) (all []string) {
+	for _, end := range []string{"\n", "\r\n", "\t\n", " \t \r\n"} {
+		for _, text := range texts {
+			all = append(all, strings.ReplaceAll(text, "\n", end))
+		}
+	}
+	return all
+}
+
 func TestFastEqualsFull(t *testing.T) {
 	taken := 0
-	for _, text := range fastSeeds {
+	texts := ended(fastSeeds...)
+	for _, text := range texts {
 		if checkFast(t, text) {
 			taken++
 		}
 	}
-	t.Logf("%d of %d texts are for the fast parser", taken, len(fastSeeds))
+	t.Logf("%d of %d texts are for the fast parser", taken, len(texts))
 }
 
 // What manifests are made of must not fall back without notice.
 func TestFastTakes(t *testing.T) {
-	for _, text := range []string{
-		"a: 1\n---\n# c\n---\nb: 2 # c\n", "a:\n- b: c\n  d:\n  - e\n- - f\n", "a: b\n  c\n\n  d\n", "a: 'it''s'\nb: \"\\u00e9\\n\"\n", "a: \"b\\\n  c\n\n  d\"\n",
+	usual := []string{
+		"a: 1\n---\n# c\n---\nb: 2 # c\n", "a:\n- b: c\n  d:\n  - e\n- - f\n", "a: b\n  c\n\n  d\n", "a: 'it''s'\nb: \"\\u00e9\\n\"\n", "a: \"b\n  c\n\n  d\"\n",
 		"a: |-\n  b\n\n  c\nd: >+\n  e\n   f\n\n", "a: [b, 'c', {d: e}]\nf: {\n  \"g\":1\n}\n", "on: 1\n10: 2\n", "é: ü\n", "a: |\n  b\n  \tc\n", "{\"a\": [1, true, null]}\n",
-	} {
+	}
+	for _, text := range usual {
+		usual = append(usual, strings.ReplaceAll(text, "\n", "\r\n"))
+	}
+	for _, text := range append(usual, "a: \"b\\\n  c\"\n", "a:\t\n  b: c \t\r\n  d: 'e'\t\n  # f\t\n") {
 		if !checkFast(t, text) {
 			t.Errorf("falls back: %q", text)
 		}
@@ -100,7 +115,7 @@ func TestFastTakes(t *testing.T) {
 }
 
 func FuzzFastEqualsFull(f *testing.F) {
-	for _, text := range fastSeeds {
+	for _, text := range ended(fastSeeds...) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) { checkFast(t, text) })

@@ -59,9 +59,12 @@ func (p *fastParser) textIndent(parent int) (int, bool) {
 	indent := max(parent+1, 1)
 	for i := p.pos; ; {
 		n := 0
-		for i < len(p.text) && p.text[i] == ' ' {
+		for i < len(p.text) && p.text[i] == ' ' && !p.isReturn(i) {
 			i++
 			n++
+		}
+		if p.isReturn(i) {
+			i++
 		}
 		indent = max(indent, n)
 		if i == len(p.text) || p.text[i] != '\n' {
@@ -86,14 +89,19 @@ func (t *textLines) next() (line string, more, ok bool) {
 	p := t.p
 	for p.pos < len(p.text) {
 		i := p.pos
-		for i < len(p.text) && i-p.pos < t.indent && p.text[i] == ' ' {
+		for i < len(p.text) && i-p.pos < t.indent && p.text[i] == ' ' && !p.isReturn(i) {
 			i++
 		}
 		if i == len(p.text) {
 			p.pos = i
 			break
 		}
+		if p.isReturn(i) {
+			i++
+		}
 		switch c := p.text[i]; {
+		case !p.asWritten(p.pos, i):
+			return "", false, false
 		case c == '\n':
 			t.breaks++
 			p.pos = i + 1
@@ -107,10 +115,27 @@ func (t *textLines) next() (line string, more, ok bool) {
 		if t.broken = p.text[end-1] == '\n'; t.broken {
 			end--
 		}
+		if p.isReturn(end - 1) {
+			end--
+		}
 		t.end = end
-		return p.text[i:end], true, true
+		return p.text[i:end], true, p.asWritten(i, end)
 	}
 	return "", false, true
+}
+
+// isReturn reports whether there is a carriage return at an offset.
+func (p *fastParser) isReturn(i int) bool {
+	return p.written != nil && i < len(p.written) && p.written[i] == '\r'
+}
+
+// asWritten reports whether nothing between two offsets has been replaced, but for a
+// carriage return at the end.
+func (p *fastParser) asWritten(from, to int) bool {
+	if p.isReturn(to - 1) {
+		to--
+	}
+	return p.written == nil || from >= to || string(p.written[from:to]) == p.text[from:to]
 }
 
 func (t *textLines) literal() bool {

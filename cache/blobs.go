@@ -2,7 +2,6 @@ package cache
 
 import (
 	"errors"
-	"io"
 	"os"
 	"time"
 )
@@ -27,26 +26,6 @@ func (c Cache) Get(name string) ([]byte, bool) {
 }
 
 var errTooLarge = errors.New("nothing as large is ever kept")
-
-// readEntry returns the content of a file, which is only written as a whole, and when it
-// was used.
-func readEntry(name string) (content []byte, used time.Time, err error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, used, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err == nil && info.Size() > 2*mostEntry {
-		err = errTooLarge
-	}
-	if err != nil {
-		return nil, used, err
-	}
-	content = make([]byte, info.Size())
-	_, err = io.ReadFull(f, content)
-	return content, info.ModTime(), err
-}
 
 // Put keeps data under a name if it can: where there is no space, or the directory
 // cannot be written, nothing is kept.

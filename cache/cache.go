@@ -33,7 +33,7 @@ import (
 )
 
 const (
-	format    = "holdfast cache 1\n"
+	format    = "holdfast cache 2\n"
 	mostBytes = 64 << 20 // of all entries
 	mostEntry = 16 << 20
 )

@@ -66,7 +66,7 @@ func encode(r *record) []byte {
 	return w.data
 }
 
-const stampSize = 5 // bytes, at least
+const stampSize = 4*8 + 1 // bytes
 
 func decode(body []byte) (*record, bool) {
 	r := reader{data: string(body)}
@@ -98,9 +98,10 @@ type writer struct{ data []byte }
 func (w *writer) number(n uint64) { w.data = binary.AppendUvarint(w.data, n) }
 
 func (w *writer) stamp(s source.Stamp) {
-	for _, n := range []uint64{s.Inode, uint64(s.Size), uint64(s.Mode), uint64(s.Changed), uint64(s.Meta)} {
-		w.number(n)
+	for _, n := range []uint64{s.Inode, uint64(s.Size), uint64(s.Changed), uint64(s.Meta)} {
+		w.data = binary.LittleEndian.AppendUint64(w.data, n)
 	}
+	w.data = append(w.data, byte(s.Mode))
 }
 
 func (w *writer) text(s string) {
@@ -138,9 +139,21 @@ func (r *reader) count(each int) int {
 }
 
 func (r *reader) stamp() source.Stamp {
-	return source.Stamp{
-		Inode: r.number(), Size: int64(r.number()), Mode: source.Mode(r.number()), Changed: int64(r.number()), Meta: int64(r.number()),
+	if len(r.data) < stampSize {
+		r.bad, r.data = true, ""
+		return source.Stamp{}
 	}
+	at := r.data[:stampSize]
+	r.data = r.data[stampSize:]
+	return source.Stamp{
+		Inode: word(at), Size: int64(word(at[8:])), Changed: int64(word(at[16:])), Meta: int64(word(at[24:])), Mode: source.Mode(at[32]),
+	}
+}
+
+// word returns the number in the first eight bytes.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 func (r *reader) text() string {

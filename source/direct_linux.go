@@ -2,7 +2,6 @@ package source
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"io/fs"
@@ -182,11 +181,14 @@ func Stamps(root string, paths []string) ([]Stamp, error) {
 	if len(paths) == 0 {
 		return nil, nil
 	}
-	dir, err := unix.Open(cmp.Or(root, "/"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: root, Err: err}
+	dir := unix.AT_FDCWD // which full names have no part in
+	if root != "" {
+		var err error
+		if dir, err = unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+			return nil, &os.PathError{Op: "open", Path: root, Err: err}
+		}
+		defer unix.Close(dir)
 	}
-	defer unix.Close(dir)
 	all := make([]Stamp, len(paths))
 	for i, name := range paths {
 		var stat unix.Stat_t

@@ -21,7 +21,7 @@ const module = "github.com/holdfast-dev/holdfast"
 // lower layers, and its own parents; never sideways, never upwards. A package
 // that is not here fails the test.
 var layers = map[string]int{
-	"source": -1, "ledger": 0, "git/pack": 0, "pace": 0, "bundle": 0, "cache": 1,
+	"source": -1, "ledger": 0, "git/pack": 0, "pace": 0, "pace/boot": 0, "bundle": 0, "cache": 1,
 	"git": 1, "resource": 0, "strict": 1,
 	"finding": 2, "drift": 2, "target": 2, "trust": 2, "edit": 2, "iam": 2, "edit/hcledit": 3,
 	"modules": 4, "integrity/cms": 2, "integrity/eddsa": 2,

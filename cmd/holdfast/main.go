@@ -10,6 +10,7 @@ import (
 
 	"github.com/holdfast-dev/holdfast/cli"
 	"github.com/holdfast-dev/holdfast/pace"
+	_ "github.com/holdfast-dev/holdfast/pace/boot"
 	"github.com/holdfast-dev/holdfast/setup"
 )
 

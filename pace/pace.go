@@ -16,7 +16,7 @@ const (
 	// is less than little by littlePercent. What a process allocates to get going stays or
 	// is followed by its end, so that looking through it sooner is a fifth of the processor
 	// time of a short scan. What has more than a little in use will have much more.
-	percent       = 100
+	percent       = 150
 	littlePercent = 400
 	little        = 6 << 20
 

@@ -17,6 +17,7 @@
 package cache
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -33,7 +34,7 @@ import (
 )
 
 const (
-	format    = "holdfast cache 2\n"
+	format    = "holdfast cache 3\n"
 	mostBytes = 64 << 20 // of all entries
 	mostEntry = 16 << 20
 )
@@ -79,18 +80,18 @@ func (c Cache) Load(key string, start time.Time) (*Answer, bool) {
 	if !ok {
 		return nil, false
 	}
-	r, ok := decode(body)
+	facts, answer, ok := decode(body)
 	if !ok {
 		return nil, false
 	}
-	holds, fresh := r.hold()
-	if !holds {
+	amended, err := hold(facts)
+	if err != nil {
 		return nil, false
 	}
-	if !fresh { // so that contents need not be compared again
-		_ = c.save(key, start, r)
+	if amended != nil { // so that contents need not be compared again
+		_ = c.save(key, start, amended, answer)
 	}
-	return r.answer, true
+	return answer, true
 }
 
 // Entry is an answer and what it depends on.
@@ -100,77 +101,81 @@ type Entry struct {
 	Answer *Answer
 }
 
-// hold reports whether the facts hold, and if so whether the stamps do: those that
-// do not are made those of now.
-func (r *record) hold() (holds, fresh bool) {
-	now, err := source.Stamps("", r.stamps.names)
-	if err != nil {
-		return false, false
-	}
-	for i, fact := range r.stamps.facts {
-		if now[i] != fact.Stamp {
-			return false, false
+var (
+	errChanged = errors.New("something has changed")
+	errBroken  = errors.New("the entry is not as it would be written")
+)
+
+// hold returns an error unless the facts of an entry hold. If they have other stamps
+// than were seen, and contents had to be compared, it returns them with those of now.
+func hold(facts []byte) (amended []byte, err error) {
+	r := reader{data: textOf(facts)}
+	h := holding{facts: facts}
+	for range r.count(2) {
+		if err := h.root(&r); err != nil {
+			return nil, err
 		}
 	}
-	fresh = true
-	for i := range r.roots {
-		same, err := r.roots[i].hold()
-		if err != nil {
-			return false, false
-		}
-		fresh = fresh && same
+	if !r.done() {
+		return nil, errBroken
 	}
-	return true, fresh
+	return h.amended, nil
 }
 
-var errChanged = errors.New("something has changed")
+// holding is what hold has found out so far.
+type holding struct{ facts, amended []byte }
 
-func (n *noted) hold() (fresh bool, err error) {
-	now, err := source.Stamps(n.root, n.names)
+func (h *holding) root(r *reader) error {
+	root := r.text()
+	stamper, err := source.NewStamper(root)
 	if err != nil {
-		return false, err
+		return err
 	}
+	defer stamper.Close()
 	var tree source.Tree
-	fresh = true
-	for i := range n.facts {
-		fact := &n.facts[i]
-		if now[i] == fact.Stamp {
+	for range r.count(2 + stampSize) {
+		name, at, fact := r.fact(len(h.facts))
+		now, err := stamper.Stamp(name)
+		switch {
+		case err != nil:
+			return err
+		case now == fact.Stamp:
 			continue
-		}
-		if tree == nil {
-			if tree, err = source.Disk(n.root, source.DiskOptions{}); err != nil {
-				return false, err
+		case root == "":
+			return errChanged
+		case tree == nil:
+			if tree, err = source.Disk(root, source.DiskOptions{}); err != nil {
+				return err
 			}
 		}
-		if !fact.Holds(tree, n.names[i], now[i]) {
-			return false, errChanged
+		if !fact.Holds(tree, name, now) {
+			return errChanged
 		}
-		fresh = fresh && fact.Sum == ""
-		fact.Stamp = now[i]
+		if fact.Sum != "" {
+			h.amend(at, now)
+		}
 	}
-	return fresh, nil
+	return nil
+}
+
+func (h *holding) amend(at int, now source.Stamp) {
+	if h.amended == nil {
+		h.amended = bytes.Clone(h.facts)
+	}
+	appendStamp(h.amended[:at], now)
 }
 
 // Save keeps an answer to a question that was asked at start. It says so if it
 // cannot; an answer that is not to be kept is no error.
 func (c Cache) Save(key string, start time.Time, e *Entry) error {
-	return c.save(key, start, recordOf(e))
+	return c.save(key, start, encodeFacts(e), e.Answer)
 }
 
-func (c Cache) save(key string, start time.Time, r *record) error {
-	for _, fact := range r.stamps.facts {
-		if !fact.Stamp.SettledAt(start) {
-			return nil
-		}
+func (c Cache) save(key string, start time.Time, facts []byte, answer *Answer) error {
+	if !settle(facts, start) {
+		return nil
 	}
-	for _, root := range r.roots {
-		for i := range root.facts {
-			if stamp := &root.facts[i].Stamp; !stamp.SettledAt(start) { // it must not be taken for that of the same file
-				stamp.Changed, stamp.Meta = -1, -1
-			}
-		}
-	}
-	data := sealed(encode(r))
+	data := sealed(encode(facts, answer))
 	if c.Dir == "" || len(data) > mostEntry {
 		return nil
 	}
@@ -180,7 +185,28 @@ func (c Cache) save(key string, start time.Time, r *record) error {
 	return c.trim()
 }
 
-func (c Cache) path(key string) string { return filepath.Join(c.Dir, key) }
+// settle sees to it that a stamp in which another change after start might not show is
+// not taken for that of the same file. It returns false if nothing but stamps would tell.
+func settle(facts []byte, start time.Time) bool {
+	r := reader{data: string(facts)}
+	for range r.count(2) {
+		root := r.text()
+		for range r.count(2 + stampSize) {
+			_, at, fact := r.fact(len(facts))
+			if fact.Stamp.SettledAt(start) {
+				continue
+			}
+			if root == "" {
+				return false
+			}
+			fact.Stamp.Changed, fact.Stamp.Meta = -1, -1
+			appendStamp(facts[:at], fact.Stamp)
+		}
+	}
+	return r.done()
+}
+
+func (c Cache) path(key string) string { return c.Dir + string(filepath.Separator) + key }
 
 // trim removes the entries that were not used for longest, until the others are
 // few enough. What a scan left behind that was killed goes like an entry.

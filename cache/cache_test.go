@@ -103,12 +103,17 @@ func TestStamps(t *testing.T) {
 	if err := os.WriteFile(name, []byte("text"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	stamps, err := source.Stamps("", []string{name, name + "2"})
-	if err != nil || stamps[0] == source.Absent || stamps[1] != source.Absent {
-		t.Fatalf("%v, %v", stamps, err)
+	stamper, err := source.NewStamper("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stamp, err := stamper.Stamp(name)
+	none, err2 := stamper.Stamp(name + "2")
+	if err := errors.Join(err, err2); err != nil || stamp == source.Absent || none != source.Absent {
+		t.Fatalf("%v, %v: %v", stamp, none, err)
 	}
 	c := Cache{Dir: t.TempDir()}
-	e := &Entry{Stamps: Stamps{name: stamps[0], name + "2": stamps[1]}, Answer: &Answer{}}
+	e := &Entry{Stamps: Stamps{name: stamp, name + "2": none}, Answer: &Answer{}}
 	load := func(start time.Time) bool {
 		if err := c.Save("k", start, e); err != nil {
 			t.Fatal(err)
@@ -236,9 +241,13 @@ func TestFullDisk(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	_, e := example(f, []byte("text"))
-	f.Add(encode(recordOf(e)))
+	f.Add(encode(encodeFacts(e), e.Answer))
 	f.Add([]byte("\xff\xff\xff\xff\x0f"))
-	f.Fuzz(func(_ *testing.T, data []byte) { decode(data) })
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		if facts, _, ok := decode(data); ok {
+			settle(facts, time.Now())
+		}
+	})
 }
 
 // TestKilled kills a process that writes entries, again and again. What is found

@@ -4,109 +4,90 @@ import (
 	"encoding/binary"
 	"maps"
 	"slices"
+	"unsafe"
 
 	"github.com/holdfast-dev/holdfast/source"
 )
 
-// record is an entry as it is written: what it depends on is in the order of names.
-type record struct {
-	stamps noted // by full name; only their stamps count
-	roots  []noted
-	answer *Answer
-}
-
-// noted is what was seen below a directory.
-type noted struct {
-	root  string
-	names []string
-	facts []source.Fact // of each name
-}
-
-func recordOf(e *Entry) *record {
-	r := &record{answer: e.Answer}
-	for _, name := range slices.Sorted(maps.Keys(e.Stamps)) {
-		r.stamps.add(name, source.Fact{Stamp: e.Stamps[name]})
-	}
-	for _, root := range slices.Sorted(maps.Keys(e.Facts)) {
-		n := noted{root: root}
-		for _, name := range slices.Sorted(maps.Keys(e.Facts[root])) {
-			n.add(name, e.Facts[root][name])
-		}
-		r.roots = append(r.roots, n)
-	}
-	return r
-}
-
-func (n *noted) add(name string, fact source.Fact) {
-	n.names, n.facts = append(n.names, name), append(n.facts, fact)
-}
-
-func encode(r *record) []byte {
-	var w writer
-	w.number(uint64(len(r.stamps.names)))
-	for i, name := range r.stamps.names {
-		w.text(name)
-		w.stamp(r.stamps.facts[i].Stamp)
-	}
-	w.number(uint64(len(r.roots)))
-	for _, n := range r.roots {
-		w.text(n.root)
-		w.number(uint64(len(n.names)))
-		for i, name := range n.names {
-			w.text(name)
-			w.stamp(n.facts[i].Stamp)
-			w.text(n.facts[i].Sum)
-		}
-	}
-	w.number(uint64(r.answer.Code))
-	w.number(uint64(len(r.answer.Outputs)))
-	for _, out := range r.answer.Outputs {
+// encode writes an entry: the exit code, a byte, and with its length each of the facts
+// and the outputs.
+func encode(facts []byte, answer *Answer) []byte {
+	w := writer{[]byte{byte(answer.Code)}}
+	w.text(string(facts))
+	for _, out := range answer.Outputs {
 		w.text(string(out))
 	}
 	return w.data
 }
 
-const stampSize = 4*8 + 1 // bytes
-
-func decode(body []byte) (*record, bool) {
-	r := reader{data: string(body)}
-	out := &record{answer: &Answer{}}
-	out.stamps = noted{names: make([]string, r.count(1+stampSize))}
-	out.stamps.facts = make([]source.Fact, len(out.stamps.names))
-	for i := range out.stamps.names {
-		out.stamps.names[i] = r.text()
-		out.stamps.facts[i].Stamp = r.stamp()
-	}
-	for range r.count(2) {
-		n := noted{root: r.text(), names: make([]string, r.count(2+stampSize))}
-		n.facts = make([]source.Fact, len(n.names))
-		for i := range n.names {
-			n.names[i] = r.text()
-			n.facts[i] = source.Fact{Stamp: r.stamp(), Sum: r.text()}
+// encodeFacts writes the number of roots, and of each its name, the number of its facts,
+// and these: path, stamp and sum. The root without a name has the stamps, by full name.
+func encodeFacts(e *Entry) []byte {
+	roots := maps.Clone(e.Facts)
+	if len(e.Stamps) > 0 {
+		if roots == nil {
+			roots = Facts{}
 		}
-		out.roots = append(out.roots, n)
+		roots[""] = map[string]source.Fact{}
+		for name, stamp := range e.Stamps {
+			roots[""][name] = source.Fact{Stamp: stamp}
+		}
 	}
-	out.answer.Code = int(r.number())
-	for range r.count(1) {
-		out.answer.Outputs = append(out.answer.Outputs, []byte(r.text()))
+	var facts writer
+	facts.number(uint64(len(roots)))
+	for _, root := range slices.Sorted(maps.Keys(roots)) {
+		facts.text(root)
+		facts.number(uint64(len(roots[root])))
+		for _, name := range slices.Sorted(maps.Keys(roots[root])) {
+			fact := roots[root][name]
+			facts.text(name)
+			facts.data = appendStamp(facts.data, fact.Stamp)
+			facts.text(fact.Sum)
+		}
 	}
-	return out, !r.bad && r.data == ""
+	return facts.data
 }
+
+// decode returns parts of what encode wrote.
+func decode(body []byte) (facts []byte, answer *Answer, ok bool) {
+	if len(body) == 0 {
+		return nil, nil, false
+	}
+	answer = &Answer{Code: int(body[0])}
+	facts, body, ok = cutPart(body[1:])
+	for ok && len(body) > 0 {
+		var out []byte
+		out, body, ok = cutPart(body)
+		answer.Outputs = append(answer.Outputs, out)
+	}
+	return facts, answer, ok
+}
+
+// cutPart cuts off bytes whose length is in front of them.
+func cutPart(data []byte) (part, rest []byte, ok bool) {
+	n, width := binary.Uvarint(data)
+	if width <= 0 || n > uint64(len(data)-width) {
+		return nil, nil, false
+	}
+	return data[width:][:n:n], data[width:][n:], true
+}
+
+const stampSize = 4*8 + 1 // bytes
 
 type writer struct{ data []byte }
 
 func (w *writer) number(n uint64) { w.data = binary.AppendUvarint(w.data, n) }
 
-func (w *writer) stamp(s source.Stamp) {
-	for _, n := range []uint64{s.Inode, uint64(s.Size), uint64(s.Changed), uint64(s.Meta)} {
-		w.data = binary.LittleEndian.AppendUint64(w.data, n)
-	}
-	w.data = append(w.data, byte(s.Mode))
-}
-
 func (w *writer) text(s string) {
 	w.number(uint64(len(s)))
 	w.data = append(w.data, s...)
+}
+
+func appendStamp(data []byte, s source.Stamp) []byte {
+	for _, n := range [...]uint64{s.Inode, uint64(s.Size), uint64(s.Changed), uint64(s.Meta)} {
+		data = binary.LittleEndian.AppendUint64(data, n)
+	}
+	return append(data, byte(s.Mode))
 }
 
 // reader reads what writer wrote. Once something is not as that would be, all that
@@ -136,6 +117,21 @@ func (r *reader) count(each int) int {
 		return 0
 	}
 	return int(n)
+}
+
+// textOf returns bytes, which nobody changes, as a text of which others can be parts.
+func textOf(data []byte) string { return unsafe.String(unsafe.SliceData(data), len(data)) }
+
+// done reports whether all was as it would be written, to the end.
+func (r *reader) done() bool { return !r.bad && r.data == "" }
+
+// fact returns a path, what was seen there, and where in data of a length its stamp is.
+func (r *reader) fact(length int) (name string, at int, fact source.Fact) {
+	name = r.text()
+	at = length - len(r.data)
+	fact.Stamp = r.stamp()
+	fact.Sum = r.text()
+	return name, at, fact
 }
 
 func (r *reader) stamp() source.Stamp {

@@ -205,13 +205,15 @@ func (c *scanCache) gitStamps() (cache.Stamps, error) {
 		dir = path.Dir(dir)
 		names = append(names, filepath.Join(c.root, filepath.FromSlash(dir), ".gitignore"))
 	}
-	stamps, err := source.Stamps("", names)
+	stamper, err := source.NewStamper("")
 	if err != nil {
 		return nil, err
 	}
 	all := cache.Stamps{}
-	for i, name := range names {
-		all[name] = stamps[i]
+	for _, name := range names {
+		if all[name], err = stamper.Stamp(name); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
 }

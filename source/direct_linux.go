@@ -175,32 +175,40 @@ func appendEntries(entries []Entry, dirents []byte) []Entry {
 	return entries
 }
 
-// Stamps returns the stamps of paths below a directory, or of full names if that is
-// "". What is at none of them is Absent.
-func Stamps(root string, paths []string) ([]Stamp, error) {
-	if len(paths) == 0 {
-		return nil, nil
+// Stamper looks at paths below a directory, or at full names.
+type Stamper struct{ dir int }
+
+// NewStamper returns one for a directory, which the caller closes, or for full names if
+// that is "".
+func NewStamper(root string) (Stamper, error) {
+	if root == "" {
+		return Stamper{unix.AT_FDCWD}, nil // which full names have no part in
 	}
-	dir := unix.AT_FDCWD // which full names have no part in
-	if root != "" {
-		var err error
-		if dir, err = unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
-			return nil, &os.PathError{Op: "open", Path: root, Err: err}
-		}
-		defer unix.Close(dir)
+	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return Stamper{}, &os.PathError{Op: "open", Path: root, Err: err}
 	}
-	all := make([]Stamp, len(paths))
-	for i, name := range paths {
-		var stat unix.Stat_t
-		switch err := unix.Fstatat(dir, name, &stat, unix.AT_SYMLINK_NOFOLLOW); {
-		case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
-		case err != nil:
-			return nil, &os.PathError{Op: "stat", Path: name, Err: err}
-		default:
-			all[i] = stampOf(&stat)
-		}
+	return Stamper{dir}, nil
+}
+
+// Close closes the directory.
+func (s Stamper) Close() {
+	if s.dir >= 0 {
+		_ = unix.Close(s.dir)
 	}
-	return all, nil
+}
+
+// Stamp returns what is at a path now, Absent if nothing is.
+func (s Stamper) Stamp(name string) (Stamp, error) {
+	var stat unix.Stat_t
+	switch err := unix.Fstatat(s.dir, name, &stat, unix.AT_SYMLINK_NOFOLLOW); {
+	case err == nil:
+		return stampOf(&stat), nil
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
+		return Absent, nil
+	default:
+		return Absent, &os.PathError{Op: "stat", Path: name, Err: err}
+	}
 }
 
 func stampOf(stat *unix.Stat_t) Stamp {

@@ -17,21 +17,27 @@ var errIndirect = errors.New("paths are resolved step by step")
 
 func newDirect(*os.Root, *Seen) *direct { return &direct{} }
 
-// Stamps returns the stamps of paths below a directory, or of full names if that is
-// "". What is at none of them is Absent.
-func Stamps(root string, paths []string) ([]Stamp, error) {
-	all := make([]Stamp, len(paths))
-	for i, name := range paths {
-		info, err := os.Lstat(filepath.Join(root, filepath.FromSlash(name)))
-		switch {
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		case err != nil:
-			return nil, err
-		default:
-			all[i] = stampOfInfo(info)
-		}
+// Stamper looks at paths below a directory, or at full names.
+type Stamper struct{ root string }
+
+// NewStamper returns one for a directory, which the caller closes, or for full names if
+// that is "".
+func NewStamper(root string) (Stamper, error) { return Stamper{root}, nil }
+
+// Close does nothing here.
+func (Stamper) Close() {}
+
+// Stamp returns what is at a path now, Absent if nothing is.
+func (s Stamper) Stamp(name string) (Stamp, error) {
+	info, err := os.Lstat(filepath.Join(s.root, filepath.FromSlash(name)))
+	switch {
+	case err == nil:
+		return stampOfInfo(info), nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return Absent, nil
+	default:
+		return Absent, err
 	}
-	return all, nil
 }
 
 // stampOfInfo returns a stamp that never settles, since the time of the last change

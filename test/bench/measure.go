@@ -76,12 +76,11 @@ func ownCPU() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// Work is measured in rounds, and in each of them again and again until the
-// time is worth comparing.
+// Work is measured in rounds, and in each of them so many times that it is worth
+// comparing.
 const (
-	rounds   = 7
-	worth    = 50 * time.Millisecond
-	maxTimes = 200
+	rounds = 7
+	worth  = 40 * time.Millisecond
 )
 
 // lowest measures several pieces of work in turns, and returns the least that
@@ -102,18 +101,22 @@ func lowest(works ...func() error) ([]usage, error) {
 	return least, nil
 }
 
-// repeated returns the mean of work done several times.
+// repeated returns the mean of work done often enough. Nobody looks at the clock in
+// between, which takes as long as small work does.
 func repeated(work func() error) (usage, error) {
-	times := 0
-	u, err := own(func() error {
-		for start := ownCPU(); times == 0 || times < maxTimes && ownCPU()-start < worth; times++ {
-			if err := work(); err != nil {
-				return err
+	for times := 1; ; times *= 2 {
+		u, err := own(func() error {
+			for range times {
+				if err := work(); err != nil {
+					return err
+				}
 			}
+			return nil
+		})
+		if err != nil || u.cpu >= worth {
+			return usage{cpu: u.cpu / time.Duration(times), elapsed: u.elapsed / time.Duration(times)}, err
 		}
-		return nil
-	})
-	return usage{cpu: u.cpu / time.Duration(max(times, 1)), elapsed: u.elapsed / time.Duration(max(times, 1))}, err
+	}
 }
 
 // process runs a program that may exit with any of the codes.

@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/holdfast-dev/holdfast/cache"
 )
 
 // warm measures what it takes to see that an answer still holds, which is what a
-// scan does of an unchanged tree beside starting.
+// scan does of an unchanged tree beside starting. Nothing is rendered for it, so that
+// charts and kustomizations count.
 func (b *bench) warm(ctx context.Context) error {
 	program, err := b.holdfast(ctx)
 	if err != nil {
@@ -28,8 +31,14 @@ func (b *bench) warm(ctx context.Context) error {
 		if err := c.selectJudged(ctx); err != nil {
 			return err
 		}
-		if len(c.judged) == 0 {
+		if len(c.judged) == 0 { // nothing in it is for Kubernetes
 			continue
+		}
+		if c.name != generated {
+			c.dir = filepath.Join(b.corpora, c.name)
+		}
+		if err := c.selectYAML(); err != nil {
+			return err
 		}
 		kept, key, err := b.answerOf(ctx, program, c)
 		if err != nil {
@@ -51,6 +60,18 @@ func (b *bench) warm(ctx context.Context) error {
 	}
 	b.print("Scan of what has not changed, CPU as a multiple of parsing the same files to nodes", figures...)
 	return nil
+}
+
+// selectYAML selects what is YAML of all that is there.
+func (c *corpus) selectYAML() error {
+	c.judged = nil
+	return filepath.WalkDir(c.dir, func(name string, e fs.DirEntry, err error) error {
+		isYAML := slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(name))
+		if err == nil && e.Type().IsRegular() && isYAML && parseNodes(name) == nil {
+			c.judged = append(c.judged, name)
+		}
+		return err
+	})
 }
 
 // answerOf scans a corpus until the answer is kept, and returns the one entry of the
